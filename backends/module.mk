@@ -1,0 +1,1 @@
+# backends: what this folder builds; the macros are in ../Makefile

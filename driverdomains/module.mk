@@ -1,0 +1,1 @@
+# driverdomains: what this folder builds; the macros are in ../Makefile

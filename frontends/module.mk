@@ -1,0 +1,1 @@
+# frontends: what this folder builds; the macros are in ../Makefile

@@ -1,0 +1,1 @@
+# hypervisor: what this folder builds; the macros are in ../Makefile

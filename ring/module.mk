@@ -1,0 +1,1 @@
+# ring: what this folder builds; the macros are in ../Makefile

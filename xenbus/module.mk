@@ -1,0 +1,1 @@
+# xenbus: what this folder builds; the macros are in ../Makefile
