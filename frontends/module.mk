@@ -1,1 +1,9 @@
 # frontends: what this folder builds; the macros are in ../Makefile
+FRONT_SOURCES := frontends/common/xenbus_front.c
+
+include frontends/blk/module.mk
+include frontends/net/module.mk
+
+$(call freelib,weir-front,$(FRONT_SOURCES))
+
+INSTALL_HEADERS += frontends/common/xenbus_front.h

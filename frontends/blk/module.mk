@@ -1,0 +1,1 @@
+# frontends/blk: FRONT_SOURCES += the files of the block frontend

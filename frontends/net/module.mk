@@ -1,0 +1,1 @@
+# frontends/net: FRONT_SOURCES += the files of the network frontend
