@@ -1,1 +1,82 @@
-# tests: what this folder builds; the macros are in ../Makefile
+# tests: how everything is run.  Each folder's own module.mk declares its tests
+# with test, script, FUZZERS and BENCHES.
+
+THREAD_TESTS ?=
+ASAN_SCRIPTS ?=
+$(call script,tests/layers.sh)
+
+## demo            a guest serves files from a real disk over a real bridge
+## check           install what tests need, run them all
+## bench           the table of ratios; also build/bench.json
+## fuzz            each fuzzer for FUZZ_SECONDS (60)
+## install         PREFIX (/usr/local), DESTDIR
+## format          clang-format over the tree
+.PHONY: demo check check-release check-asan check-tsan check-corpora bench \
+	fuzz fuzzers install format packages-%
+
+packages-%:
+	@sh tests/install-packages.sh $(subst +, ,$*)
+
+demo: packages-build+demo
+	@$(MAKE) --no-print-directory demo-run
+.PHONY: demo-run
+demo-run: all $(B)/tests/webguest
+	@B=$(B) bash tests/demo.sh
+
+check: packages-build+demo+check
+	@MAKE='$(MAKE)' B=$(B) bash tests/check.sh
+
+# The sanitizers' builds are the same rules in another build directory.
+check-release: tests
+	@B=$(B) bash tests/run.sh $(TESTS) $(TEST_SCRIPTS)
+
+check-asan:
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined OPT=-O1 \
+		check-asan-run
+.PHONY: check-asan-run check-tsan-run
+check-asan-run: tests
+	@B=$(B) ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
+		UBSAN_OPTIONS=print_stacktrace=1 \
+		bash tests/run.sh $(TESTS) $(ASAN_SCRIPTS)
+
+check-tsan:
+	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread OPT=-O1 check-tsan-run
+check-tsan-run: $(patsubst %,$(B)/tests/%,$(THREAD_TESTS))
+	@B=$(B) TSAN_OPTIONS=halt_on_error=1 bash tests/run.sh $^
+
+# Fuzzers: FUZZERS += NAME, FUZZ_SRC_NAME := sources; tests/fuzz/fuzz_NAME.c.
+FUZZ_CC ?= clang-14
+FUZZ_SECONDS ?= 60
+FUZZ_BINS := $(FUZZERS:%=$(B)/fuzz/fuzz_%)
+define fuzzer_
+$(B)/fuzz/fuzz_$(1): tests/fuzz/fuzz_$(1).c $(FUZZ_SRC_$(1)) $(B)/flags
+	@mkdir -p $$(@D)
+	$$(call say,FUZZ,$$@)$(FUZZ_CC) -std=c11 -D_GNU_SOURCE -I. -O1 -g -pthread \
+		-DWEIR_VERSION='"$(VERSION)"' \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $$@ $$(filter %.c,$$^) $(FUZZ_LIBS_$(1))
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzzer_,$(f))))
+fuzzers: $(FUZZ_BINS)
+
+check-corpora: fuzzers
+	@B=$(B) bash tests/fuzz/replay.sh $(FUZZERS)
+
+fuzz: packages-fuzz
+	@$(MAKE) --no-print-directory fuzzers
+	@B=$(B) SECONDS_EACH=$(FUZZ_SECONDS) bash tests/fuzz/run.sh $(FUZZERS)
+
+bench: packages-build+demo+bench+check
+	@$(MAKE) --no-print-directory bench-run
+.PHONY: bench-run
+bench-run: tests $(BENCHES)
+	@B=$(B) bash tests/bench/collect.sh
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+install: all
+	@B=$(B) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' VERSION=$(VERSION) \
+		PROGRAMS='$(PROGRAMS)' LIBRARIES='$(INSTALL_LIBS)' \
+		HEADERS='$(INSTALL_HEADERS)' MANS='$(MAN_PAGES)' \
+		PCS='$(PC_FILES)' UNITS='$(UNIT_FILES)' sh driverdomains/install.sh

@@ -1,0 +1,38 @@
+#!/bin/bash
+# Arrows of the design point one way: who may include whom.
+fail=0
+check() { # FOLDER-PATTERN ALLOWED-PREFIXES
+    local bad
+    bad=$(git ls-files -- "$1" 2>/dev/null | grep -E '\.[ch]$' |
+        xargs -r grep -nE '^#include "' /dev/null |
+        grep -vE "#include \"($2)") || return 0
+    echo "not allowed to include:"
+    echo "$bad"
+    fail=1
+}
+check 'ring/*' 'ring/'
+check 'xenbus/*' 'ring/|xenbus/|hypervisor/client/'
+check 'hypervisor/*' 'ring/|hypervisor/'
+check 'frontends/*' 'ring/|xenbus/|frontends/'
+check 'backends/*' 'ring/|xenbus/|hypervisor/client/|backends/'
+# weir-hv itself does not link the client library's users.
+if git ls-files hypervisor | grep -v '^hypervisor/client/' |
+    grep -E '\.[ch]$' | xargs -r grep -nE '#include "(xenbus|frontends|backends)/'; then
+    fail=1
+fi
+# The public headers compile alone.
+for h in $(git ls-files 'ring/*.h' 'xenbus/*.h' 'frontends/*.h' \
+    'backends/*.h' 'hypervisor/*.h' 'driverdomains/*.h'); do
+    printf '#include "%s"\n' "$h" |
+        ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. \
+            -fsyntax-only -x c - || { echo "$h does not compile alone"; fail=1; }
+done
+lines=$(git ls-files hypervisor | grep -v '^hypervisor/client/' |
+    grep -E '\.[ch]$' | xargs cat | wc -l)
+echo "weir-hv: $lines lines"
+[ "$lines" -le 10000 ] || fail=1
+for b in blk net; do
+    n=$(git ls-files "backends/$b" | grep -E '\.[ch]$' | xargs -r cat | wc -l)
+    echo "backends/$b: $n lines"
+done
+exit $fail
