@@ -1,5 +1,5 @@
 # frontends: what this folder builds; the macros are in ../Makefile
-FRONT_SOURCES := frontends/common/xenbus_front.c
+FRONT_SOURCES := frontends/common/xenbus_front.c frontends/common/text.c
 
 include frontends/blk/module.mk
 include frontends/net/module.mk
