@@ -56,10 +56,11 @@ struct weir_back_dev {
     char frontend_path[WEIR_BACK_PATH]; /* validated: below /local/domain/N */
     enum weir_xenbus_state state;
     struct weir_resource res; /* as the device manager sent it */
-    int fds[WEIR_RES_MAX_FDS];
+    int fds[WEIR_RES_MAX_FDS]; /* closed after close(); -1: the class took it */
     unsigned nfds;
     struct weir_dev_stats *stats; /* the device's slot of the stats page */
     char error[160];          /* reason, set by the class before it fails */
+    unsigned slot;            /* private to backend.c */
 };
 
 /* A queue thread found its peer broken: the control thread disconnects the
@@ -74,6 +75,8 @@ struct weir_backend_config {
     unsigned nclasses;
     struct weir_stats_page *stats; /* the page tools read; zeroed */
     unsigned max_devs;          /* all classes together; 0: 64 */
+    int wake_fd;                /* an eventfd made before the seal, taken over;
+                                   0: weir_backend_new makes one */
 };
 
 int weir_backend_new(const struct weir_backend_config *cfg,
@@ -84,7 +87,8 @@ void weir_backend_stop(struct weir_backend *be);
 /* One pass, for tests: handles what is there, waits at most timeout_ms. */
 int weir_backend_step(struct weir_backend *be, int timeout_ms);
 void weir_backend_free(struct weir_backend *be);
-/* Tests and platforms without a resource channel hand resources in here. */
+/* Tests and platforms without a resource channel hand resources in here; the
+ * descriptors are the backend's from then on, also when it fails. */
 int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
                       const int *fds, unsigned nfds);
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the device manager asks: attach, detach, resize, ping.
+ */
+#include "backends/common/backend_priv.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/common/resource.h"
+
+#define PACKETS_A_STEP 64
+
+static void close_all(const int *fds, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        close(fds[i]);
+}
+
+static const struct weir_back_class *class_by_resource(struct weir_backend *be,
+                                                       uint32_t cls)
+{
+    for (unsigned i = 0; i < be->cfg.nclasses; i++)
+        if (be->cfg.classes[i]->resource_class == cls)
+            return be->cfg.classes[i];
+    return NULL;
+}
+
+static int attach(struct weir_backend *be, const struct weir_back_class *cls,
+                  const struct weir_resource *res, const int *fds,
+                  unsigned nfds)
+{
+    domid_t frontend = (domid_t)res->frontend;
+    struct weir_back_slot *s = weir_back_find(be, cls, frontend, res->devid);
+
+    if (s == NULL)
+        s = weir_back_add(be, cls, frontend, res->devid);
+    if (s == NULL || s->has_resource) {
+        close_all(fds, nfds);
+        return s == NULL ? -ENOSPC : -EEXIST;
+    }
+    s->dev->res = *res;
+    s->dev->nfds = nfds;
+    memcpy(s->dev->fds, fds, nfds * sizeof(int));
+    weir_back_resource(s);
+    return 0;
+}
+
+int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
+                      const int *fds, unsigned nfds)
+{
+    const struct weir_back_class *cls = class_by_resource(be, res->cls);
+    struct weir_back_slot *s;
+
+    if (nfds > WEIR_RES_MAX_FDS || !weir_resource_valid(res, nfds) ||
+        cls == NULL) {
+        close_all(fds, nfds);
+        return -EINVAL;
+    }
+    if (res->op == WEIR_RES_ATTACH)
+        return attach(be, cls, res, fds, nfds);
+    close_all(fds, nfds);
+    s = weir_back_find(be, cls, (domid_t)res->frontend, res->devid);
+    if (s == NULL)
+        return -ENOENT;
+    s->dev->res.seq = res->seq;
+    if (res->op == WEIR_RES_RESIZE) {
+        if (res->cls == WEIR_RES_VBD)
+            s->dev->res.vbd.size = res->vbd.size;
+        weir_back_resized(s);
+    } else if (res->op == WEIR_RES_DETACH) {
+        weir_back_detach(s);
+    }
+    return 0;
+}
+
+void weir_back_resources(struct weir_backend *be)
+{
+    struct weir_resource res;
+    int fds[WEIR_RES_MAX_FDS], got;
+    unsigned nfds;
+
+    if (be->cfg.resource_fd < 0 || be->channel_gone)
+        return;
+    for (unsigned n = 0; n < PACKETS_A_STEP; n++) {
+        got = weir_resource_recv(be->cfg.resource_fd, &res, fds, &nfds);
+        if (got == 0)
+            return;
+        if (got == -EPROTO) {
+            weir_back_answer(be, WEIR_RES_EV_ERROR, NULL, "malformed packet");
+            continue;
+        }
+        if (got < 0) {
+            /* The manager is gone; the devices it gave stay in service. */
+            be->channel_gone = true;
+            return;
+        }
+        if (res.op == WEIR_RES_PING) {
+            close_all(fds, nfds);
+            weir_back_answer(be, WEIR_RES_EV_PONG, &res, NULL);
+            continue;
+        }
+        got = weir_backend_give(be, &res, fds, nfds);
+        if (got != 0)
+            weir_back_answer(be, WEIR_RES_EV_ERROR, &res, strerror(-got));
+    }
+}

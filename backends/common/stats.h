@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Slots of the statistics page (stats_abi.h).  The control thread claims and
+ * releases slots.  A device without a slot (all 24 in use) counts into its
+ * own spare words, so that callers need no test.
+ */
+#ifndef WEIR_BACKENDS_COMMON_STATS_H
+#define WEIR_BACKENDS_COMMON_STATS_H
+
+#include "backends/common/stats_abi.h"
+
+void weir_stats_init(struct weir_stats_page *page, uint64_t now_ns);
+/* NULL when all slots are taken. */
+struct weir_dev_stats *weir_stats_claim(struct weir_stats_page *page,
+                                        uint32_t cls, uint32_t frontend,
+                                        uint32_t devid);
+void weir_stats_release(struct weir_dev_stats *s);
+
+/* Word w may be counted by several queue threads of the device. */
+static inline void weir_stats_add(struct weir_dev_stats *s, unsigned w,
+                                  uint64_t n)
+{
+    __atomic_fetch_add(&s->word[w], n, __ATOMIC_RELAXED);
+}
+
+static inline void weir_stats_sub(struct weir_dev_stats *s, unsigned w,
+                                  uint64_t n)
+{
+    __atomic_fetch_sub(&s->word[w], n, __ATOMIC_RELAXED);
+}
+
+#endif
