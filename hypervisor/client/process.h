@@ -39,6 +39,7 @@ enum weir_seal_allow {
     WEIR_SEAL_THREADS = 1 << 4, /* clone with pthread_create's flags */
     WEIR_SEAL_BLKDEV = 1 << 5, /* ioctl BLKDISCARD, BLKSECDISCARD,
                                   BLKZEROOUT, BLKGETSIZE64 alone */
+    WEIR_SEAL_ACCEPT = 1 << 6, /* accept4; getsockopt(SO_PEERCRED) */
 };
 
 /* fd: normally WEIR_FD_HV.  *out lives until the process ends. */
