@@ -263,6 +263,11 @@ void weir_backend_stop(struct weir_backend *be)
         return;
 }
 
+const struct weir_backend_config *weir_backend_cfg(struct weir_backend *be)
+{
+    return &be->cfg;
+}
+
 static int watch_classes(struct weir_backend *be)
 {
     char path[WEIR_BACK_PATH];

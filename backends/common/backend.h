@@ -21,9 +21,10 @@
 
 struct weir_backend;
 struct weir_back_dev;
+struct weir_qpool;
 
 struct weir_back_class {
-    const char *name;        /* "vbd", "vif": the registry's and resource_abi's */
+    const char *name; /* "vbd", "vif": the registry's and resource_abi's */
     uint32_t resource_class; /* WEIR_RES_VBD ... */
     size_t dev_size;         /* of the struct that begins with weir_back_dev */
     /* Resources are here (dev->res, dev->fds): take them; -errno closes the
@@ -50,17 +51,17 @@ struct weir_back_dev {
     struct weir_backend *be;
     struct weir_port *port;
     struct weir_xs *xs;
-    domid_t frontend;        /* domid */
+    domid_t frontend; /* domid */
     uint32_t devid;
     char path[WEIR_BACK_PATH];          /* "backend/vbd/5/51712" */
     char frontend_path[WEIR_BACK_PATH]; /* validated: below /local/domain/N */
     enum weir_xenbus_state state;
-    struct weir_resource res; /* as the device manager sent it */
+    struct weir_resource res;  /* as the device manager sent it */
     int fds[WEIR_RES_MAX_FDS]; /* closed after close(); -1: the class took it */
     unsigned nfds;
     struct weir_dev_stats *stats; /* the device's slot of the stats page */
-    char error[160];          /* reason, set by the class before it fails */
-    unsigned slot;            /* private to backend.c */
+    char error[160];              /* reason, set by the class before it fails */
+    unsigned slot;                /* private to backend.c */
 };
 
 /* A queue thread found its peer broken: the control thread disconnects the
@@ -69,18 +70,21 @@ void weir_backend_fail(struct weir_back_dev *dev, const char *reason);
 
 struct weir_backend_config {
     struct weir_port *port;
-    struct weir_xs *xs;         /* open */
-    int resource_fd;            /* -1: none (tests, other platforms) */
+    struct weir_xs *xs; /* open */
+    int resource_fd;    /* -1: none (tests, other platforms) */
     const struct weir_back_class *const *classes;
     unsigned nclasses;
     struct weir_stats_page *stats; /* the page tools read; zeroed */
-    unsigned max_devs;          /* all classes together; 0: 64 */
-    int wake_fd;                /* an eventfd made before the seal, taken over;
-                                   0: weir_backend_new makes one */
+    unsigned max_devs;             /* all classes together; 0: 64 */
+    struct weir_qpool *pool; /* for the classes: queue threads (qthread.h) */
+    void *context;           /* for the classes: theirs, of all devices */
+    int wake_fd;             /* an eventfd made before the seal, taken over;
+                                0: weir_backend_new makes one */
 };
 
 int weir_backend_new(const struct weir_backend_config *cfg,
                      struct weir_backend **out);
+const struct weir_backend_config *weir_backend_cfg(struct weir_backend *be);
 /* Until weir_backend_stop (any thread, signal-safe) or a broken registry. */
 int weir_backend_run(struct weir_backend *be);
 void weir_backend_stop(struct weir_backend *be);

@@ -156,9 +156,8 @@ static bool connect_dev(struct weir_back_slot *s)
         fail_err(s, err);
         return false;
     }
-    weir_xs_rm(
-        d->xs, 0,
-        (snprintf(d->error, sizeof(d->error), "%s/error", d->path), d->error));
+    snprintf(d->error, sizeof(d->error), "%s/error", d->path);
+    weir_xs_rm(d->xs, 0, d->error); /* of an earlier connection */
     d->error[0] = '\0';
     return true;
 }
