@@ -1,1 +1,2 @@
 # ring: what this folder builds; the macros are in ../Makefile
+$(call freelib,weir-ring,ring/ring.c)
