@@ -17,12 +17,11 @@
 #define WEIR_XENBUS_CLIENT_H
 
 #include "ring/port.h"
+#include "xenbus/wire.h"
 
-#define WEIR_XS_PAYLOAD_MAX  4096
-#define WEIR_XS_PATH_MAX     3072 /* absolute path, bytes without the NUL */
-#define WEIR_XS_EVENT_PATH   256  /* longer event paths are cut: a hint */
-#define WEIR_XS_EVENT_TOKEN  64
-#define WEIR_XS_EVENTS       64
+#define WEIR_XS_EVENT_PATH  256 /* longer event paths are cut: a hint */
+#define WEIR_XS_EVENT_TOKEN 64
+#define WEIR_XS_EVENTS      64
 
 struct weir_xs_event {
     char path[WEIR_XS_EVENT_PATH];
@@ -38,22 +37,28 @@ struct weir_xs_transport {
     int (*send)(struct weir_xs *xs, const void *buf, size_t len);
     int (*recv)(struct weir_xs *xs, void *buf, size_t len);
     int (*wait)(struct weir_xs *xs, bool sending, uint64_t timeout_ns);
+    /* Monotonic clock; NULL: the port's.  Without either, no deadline. */
+    uint64_t (*now_ns)(struct weir_xs *xs);
 };
 
 struct weir_xs {
     const struct weir_xs_transport *transport;
-    void *context;             /* the transport's */
-    struct weir_port *port;    /* clock; the ring transport's event channel */
-    int fd;                    /* the socket transport's descriptor */
-    uint64_t deadline_ns;      /* a request's; may be changed after open */
+    void *context;          /* the transport's */
+    struct weir_port *port; /* clock; the ring transport's event channel */
+    int fd;                 /* the socket transport's descriptor */
+    uint64_t deadline_ns;   /* a request's; may be changed after open */
     /* private below */
+    uint32_t ring_req_prod; /* ring transport: own indexes; those in the */
+    uint32_t ring_rsp_cons; /* page can be overwritten by the other side */
     uint32_t next_req_id;
-    int broken;                /* the error that broke it, or 0 */
+    int broken; /* the error that broke it, or 0 */
     bool overflow;
     uint32_t ev_head, ev_count;
     struct weir_xs_event events[WEIR_XS_EVENTS];
-    uint32_t in_len;           /* bytes of the message being received */
-    uint8_t in[16 + WEIR_XS_PAYLOAD_MAX + 1];
+    uint32_t in_len; /* bytes of the message being received */
+    uint8_t in[WEIR_XS_HDR_SIZE + WEIR_XS_PAYLOAD_MAX + 1];
+    uint32_t out_len; /* bytes of the request being built */
+    uint8_t out[WEIR_XS_HDR_SIZE + WEIR_XS_PAYLOAD_MAX];
 };
 
 typedef uint32_t weir_xs_tx; /* 0: no transaction */
@@ -65,16 +70,16 @@ int weir_xs_open_ring(struct weir_xs *xs, struct weir_port *port);
 
 /* buf gets the value and a NUL; returns its length in bytes, -WEIR_E2BIG when
  * size is too small. */
-int weir_xs_read(struct weir_xs *xs, weir_xs_tx tx, const char *path,
-                 char *buf, size_t size);
+int weir_xs_read(struct weir_xs *xs, weir_xs_tx tx, const char *path, char *buf,
+                 size_t size);
 int weir_xs_write(struct weir_xs *xs, weir_xs_tx tx, const char *path,
                   const void *value, size_t len);
 int weir_xs_mkdir(struct weir_xs *xs, weir_xs_tx tx, const char *path);
 int weir_xs_rm(struct weir_xs *xs, weir_xs_tx tx, const char *path);
 /* Children, each NUL-terminated, one after the other; returns the bytes used.
  * Uses XS_DIRECTORY_PART when the list is longer than one message. */
-int weir_xs_ls(struct weir_xs *xs, weir_xs_tx tx, const char *path,
-               char *buf, size_t size);
+int weir_xs_ls(struct weir_xs *xs, weir_xs_tx tx, const char *path, char *buf,
+               size_t size);
 /* perms: NUL-separated as on the wire ("n1\0r2"); get returns bytes used. */
 int weir_xs_get_perms(struct weir_xs *xs, weir_xs_tx tx, const char *path,
                       char *buf, size_t size);

@@ -24,16 +24,16 @@ enum weir_xenbus_state {
 
 enum weir_xenbus_action {
     WEIR_XB_NONE = 0,
-    WEIR_XB_INIT,       /* backend: publish features, go to InitWait */
-    WEIR_XB_PUBLISH,    /* frontend: write ring-ref..., go to Initialised */
-    WEIR_XB_CONNECT,    /* map/attach, go to Connected */
-    WEIR_XB_CLOSE,      /* disconnect (idempotent), go to Closing */
-    WEIR_XB_CLOSED,     /* disconnect (idempotent), go to Closed */
-    WEIR_XB_REINIT,     /* disconnect if needed, then as INIT: the frontend
-                           restarted */
-    WEIR_XB_RESIZE,     /* frontend, both Connected: re-read what the backend
-                           may change while connected (sectors) */
-    WEIR_XB_REMOVE,     /* the peer's directory is gone */
+    WEIR_XB_INIT,    /* backend: publish features, go to InitWait */
+    WEIR_XB_PUBLISH, /* frontend: write ring-ref..., go to Initialised */
+    WEIR_XB_CONNECT, /* map/attach, go to Connected */
+    WEIR_XB_CLOSE,   /* disconnect (idempotent), go to Closing */
+    WEIR_XB_CLOSED,  /* disconnect (idempotent), go to Closed */
+    WEIR_XB_REINIT,  /* disconnect if needed, then as INIT: the frontend
+                        restarted */
+    WEIR_XB_RESIZE,  /* frontend, both Connected: re-read what the backend
+                        may change while connected (sectors) */
+    WEIR_XB_REMOVE,  /* the peer's directory is gone */
 };
 
 /* peer is what was read; a missing node is WEIR_XENBUS_UNKNOWN; values out of
