@@ -1,2 +1,2 @@
 # ring: what this folder builds; the macros are in ../Makefile
-$(call freelib,weir-ring,ring/ring.c)
+$(call freelib,weir-ring,ring/ring.c ring/grant.c ring/grant_wait.c)

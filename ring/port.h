@@ -38,33 +38,33 @@ enum weir_log_level {
 /* One element of a map batch.  status and the outputs are per element: a
  * batch call returns 0 when every element was processed, whatever each got. */
 struct weir_map_op {
-    domid_t dom;       /* IN: granter */
-    grant_ref_t ref;   /* IN */
-    bool readonly;     /* IN: writing through addr is then a fault */
-    int status;        /* OUT: 0 or -weir_error */
-    void *addr;        /* OUT: the page, valid until unmapped */
-    uint32_t handle;   /* OUT: names the mapping in unmap */
+    domid_t dom;     /* IN: granter */
+    grant_ref_t ref; /* IN */
+    bool readonly;   /* IN: writing through addr is then a fault */
+    int status;      /* OUT: 0 or -weir_error */
+    void *addr;      /* OUT: the page, valid until unmapped */
+    uint32_t handle; /* OUT: names the mapping in unmap */
 };
 
 struct weir_unmap_op {
-    void *addr;        /* IN: as map gave it */
-    uint32_t handle;   /* IN */
-    int status;        /* OUT */
+    void *addr;      /* IN: as map gave it */
+    uint32_t handle; /* IN */
+    int status;      /* OUT */
 };
 
 /* One side of a copy: a grant of another domain, or an own page. */
 struct weir_copy_end {
     bool is_grant;
-    domid_t dom;       /* granter, when is_grant */
-    grant_ref_t ref;   /* when is_grant */
-    void *page;        /* own page (from alloc_pages), when not */
-    uint16_t offset;   /* bytes into the page */
+    domid_t dom;     /* granter, when is_grant */
+    grant_ref_t ref; /* when is_grant */
+    void *page;      /* own page (from alloc_pages), when not */
+    uint16_t offset; /* bytes into the page */
 };
 
 struct weir_copy_op {
     struct weir_copy_end src, dst;
-    uint16_t len;      /* bytes; offset + len <= 4096 on both ends */
-    int status;        /* OUT */
+    uint16_t len; /* bytes; offset + len <= 4096 on both ends */
+    int status;   /* OUT */
 };
 
 struct weir_port_ops {
@@ -120,10 +120,10 @@ struct weir_port_ops {
 /* Where the domain finds the registry and the console: filled by the
  * implementation before it hands the port out. */
 struct weir_port_start {
-    domid_t domid;          /* own */
-    void *store_page;       /* xenstore ring page, NULL if there is none */
+    domid_t domid;    /* own */
+    void *store_page; /* xenstore ring page, NULL if there is none */
     evtchn_port_t store_evtchn;
-    void *console_page;     /* console ring page, NULL if there is none */
+    void *console_page; /* console ring page, NULL if there is none */
     evtchn_port_t console_evtchn;
 };
 
