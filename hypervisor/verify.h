@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#define WEIR_SEAL_ANY UINT32_MAX
+
 struct weir_seal_expect {
     pid_t pid;         /* in our pid namespace, from socket credentials */
     unsigned threads;  /* as declared; 0 is refused */

@@ -25,10 +25,18 @@
  * munmap(2) take, so that none that starts below can reach the window. */
 #define WEIR_WINDOW_GUARD (1ull << 30)
 
+/* Distance from the window to the read-only one, where there are two. */
+static inline uint64_t weir_window_ro_offset(uint64_t size)
+{
+    const uint64_t two_mib = 2ull << 20;
+    return (size + two_mib) / two_mib * two_mib + two_mib;
+}
+
 struct weir_window {
     uint8_t *base;    /* frame 0; page aligned, 4096 above a 2 MiB boundary */
     uint8_t *ro_base; /* frame 0 for read-only grants; equals base when the
-                         kernel continues pages write-protected */
+                         kernel continues pages write-protected, else base
+                         plus weir_window_ro_offset(size) */
     uint64_t size;    /* bytes of machine memory */
     uint8_t *lo, *hi; /* the whole reservation, guards included */
     int uffd;         /* until weir_seal_keep; then -1 */
