@@ -83,7 +83,7 @@ int weir_gnttab_fini(struct weir_gnttab *gt)
     weir_spin_lock(&gt->lock);
     busy = gt->ndeferred != 0;
     for (uint32_t ref = 0; ref < gt->nknown && !busy; ref++)
-        busy = weir_gnttab_ref_(gt, ref)->state == WEIR_REF_GRANTED;
+        busy = weir_gnttab_ref_(gt, ref)->state > WEIR_REF_FREE;
     weir_spin_unlock(&gt->lock);
     if (busy)
         return -WEIR_EBUSY;
@@ -186,7 +186,7 @@ int weir_gnttab_end(struct weir_gnttab *gt, grant_ref_t ref)
         ready = weir_gnttab_take_ready_(gt);
     }
     weir_spin_unlock(&gt->lock);
-    weir_gnttab_call_ready_(ready);
+    weir_gnttab_call_ready_(gt, ready);
     return rc;
 }
 
@@ -277,7 +277,7 @@ void weir_gnttab_unreserve(struct weir_gnttab *gt,
     pool->total = 0;
     ready = weir_gnttab_take_ready_(gt);
     weir_spin_unlock(&gt->lock);
-    weir_gnttab_call_ready_(ready);
+    weir_gnttab_call_ready_(gt, ready);
 }
 
 uint32_t weir_gnttab_free_refs(struct weir_gnttab *gt)

@@ -40,13 +40,14 @@ typedef void (*weir_gnttab_page_fn)(void *context, void *page);
  * again, and may be followed by another wait. */
 typedef void (*weir_gnttab_ready_fn)(struct weir_gnttab_waiter *waiter);
 
-/* Lives until ready was called or weir_gnttab_cancel_wait returned. */
+/* Zero it before the first use.  It must live until ready was called or
+ * weir_gnttab_cancel_wait returned true. */
 struct weir_gnttab_waiter {
     uint32_t want;
     weir_gnttab_ready_fn ready;
     void *context;                   /* the caller's */
     struct weir_gnttab_waiter *next; /* private */
-    bool queued;                     /* private */
+    uint8_t state;                   /* private */
 };
 
 /* References set aside for one owner, who then cannot run out. {0} is empty. */
@@ -73,7 +74,7 @@ struct weir_gnttab {
 
 int weir_gnttab_init(struct weir_gnttab *gt, struct weir_port *port);
 /* Give back the private pages.  -WEIR_EBUSY, and nothing is done, while a
- * reference is granted or an end is pending. */
+ * reference is granted or reserved or an end is pending. */
 int weir_gnttab_fini(struct weir_gnttab *gt);
 
 /* Let domid use page (an own one, from alloc_pages), read-only or writable.
@@ -99,11 +100,13 @@ int weir_gnttab_end_deferred(struct weir_gnttab *gt, grant_ref_t ref,
 uint32_t weir_gnttab_reap(struct weir_gnttab *gt);
 
 /* Be called back when waiter->want references are free.  Waiters are served
- * in order.  Returns true when queued, false when they are free right now (no
- * call comes). */
+ * in order.  Returns true when queued (or queued already), false when they are
+ * free right now (no call comes). */
 bool weir_gnttab_wait(struct weir_gnttab *gt,
                       struct weir_gnttab_waiter *waiter);
-void weir_gnttab_cancel_wait(struct weir_gnttab *gt,
+/* true: no call will come.  false: it wasn't queued; ready has been called, or
+ * another thread is just calling it. */
+bool weir_gnttab_cancel_wait(struct weir_gnttab *gt,
                              struct weir_gnttab_waiter *waiter);
 
 /* Set count more references aside into pool; all or none: -WEIR_ENOSPC. */

@@ -44,6 +44,7 @@ int weir_gnttab_revoke_(struct weir_gnttab *gt, grant_ref_t ref);
 void weir_gnttab_release_(struct weir_gnttab *gt, grant_ref_t ref);
 /* Waiters, in order, that can be served; out of the queue, chained by next. */
 struct weir_gnttab_waiter *weir_gnttab_take_ready_(struct weir_gnttab *gt);
-void weir_gnttab_call_ready_(struct weir_gnttab_waiter *ready);
+void weir_gnttab_call_ready_(struct weir_gnttab *gt,
+                             struct weir_gnttab_waiter *ready);
 
 #endif

@@ -36,60 +36,63 @@ int weir_gnttab_end_deferred(struct weir_gnttab *gt, grant_ref_t ref,
     weir_spin_unlock(&gt->lock);
     if (rc == 0 && done != NULL)
         done(context, page);
-    weir_gnttab_call_ready_(ready);
+    weir_gnttab_call_ready_(gt, ready);
     return rc == -WEIR_EBUSY ? 0 : rc;
 }
 
-/* Take the first entry of the deferred list, from *at on, that can be ended.
- * *at is a link: the list's head or an entry's next. */
-static bool end_one(struct weir_gnttab *gt, uint32_t **at,
-                    struct weir_gnttab_ref *ended)
+/* Take all entries that can be ended out of the deferred list, chained; the
+ * first, or WEIR_GRANT_REF_NONE.  Lock held. */
+static grant_ref_t take_ended(struct weir_gnttab *gt)
 {
-    while (**at != WEIR_GRANT_REF_NONE) {
-        grant_ref_t ref = **at;
+    grant_ref_t first = WEIR_GRANT_REF_NONE;
+    uint32_t *at = &gt->deferred;
+
+    while (*at != WEIR_GRANT_REF_NONE) {
+        grant_ref_t ref = *at;
         struct weir_gnttab_ref *r = weir_gnttab_ref_(gt, ref);
 
         if (weir_gnttab_revoke_(gt, ref) == 0) {
-            *ended = *r;
-            **at = r->next;
-            gt->ndeferred--;
-            weir_gnttab_release_(gt, ref);
-            return true;
+            *at = r->next;
+            r->next = first;
+            first = ref;
+        } else {
+            at = &r->next;
         }
-        *at = &r->next;
     }
-    return false;
+    return first;
 }
 
 uint32_t weir_gnttab_reap(struct weir_gnttab *gt)
 {
-    struct weir_gnttab_ref ended;
+    struct weir_gnttab_waiter *ready;
+    grant_ref_t ref;
     uint32_t left;
-    bool more;
 
-    /* The callbacks run without the lock, so the walk starts again after each:
-     * entries still busy are passed over anew.  A second counter keeps that
-     * from going on when ends are deferred faster than reaped. */
-    for (uint32_t budget = WEIR_GRANTS_PER_FRAME; budget > 0; budget--) {
-        struct weir_gnttab_waiter *ready = NULL;
-        uint32_t *at = &gt->deferred;
+    weir_spin_lock(&gt->lock);
+    ref = take_ended(gt);
+    weir_spin_unlock(&gt->lock);
+    /* What was taken belongs to this thread alone until it is released. */
+    while (ref != WEIR_GRANT_REF_NONE) {
+        struct weir_gnttab_ref ended = *weir_gnttab_ref_(gt, ref);
 
         weir_spin_lock(&gt->lock);
-        more = end_one(gt, &at, &ended);
-        if (more)
-            ready = weir_gnttab_take_ready_(gt);
+        gt->ndeferred--;
+        weir_gnttab_release_(gt, ref);
+        ready = weir_gnttab_take_ready_(gt);
         weir_spin_unlock(&gt->lock);
-        if (!more)
-            break;
         if (ended.done != NULL)
             ended.done(ended.context, ended.page);
-        weir_gnttab_call_ready_(ready);
+        weir_gnttab_call_ready_(gt, ready);
+        ref = ended.next;
     }
     weir_spin_lock(&gt->lock);
     left = gt->ndeferred;
     weir_spin_unlock(&gt->lock);
     return left;
 }
+
+/* CALLING: out of the queue, its ready not called yet. */
+enum waiter_state { IDLE = 0, QUEUED, CALLING };
 
 struct weir_gnttab_waiter *weir_gnttab_take_ready_(struct weir_gnttab *gt)
 {
@@ -99,7 +102,7 @@ struct weir_gnttab_waiter *weir_gnttab_take_ready_(struct weir_gnttab *gt)
     /* In order, and no reference is promised twice. */
     while (*end != NULL && (*end)->want <= left) {
         left -= (*end)->want;
-        (*end)->queued = false;
+        (*end)->state = CALLING;
         end = &(*end)->next;
     }
     gt->waiters = *end;
@@ -109,12 +112,15 @@ struct weir_gnttab_waiter *weir_gnttab_take_ready_(struct weir_gnttab *gt)
     return first;
 }
 
-void weir_gnttab_call_ready_(struct weir_gnttab_waiter *ready)
+void weir_gnttab_call_ready_(struct weir_gnttab *gt,
+                             struct weir_gnttab_waiter *ready)
 {
     while (ready != NULL) {
         struct weir_gnttab_waiter *next = ready->next;
 
-        ready->next = NULL;
+        weir_spin_lock(&gt->lock);
+        ready->state = IDLE; /* ready may queue it again */
+        weir_spin_unlock(&gt->lock);
         ready->ready(ready);
         ready = next;
     }
@@ -125,10 +131,11 @@ bool weir_gnttab_wait(struct weir_gnttab *gt, struct weir_gnttab_waiter *waiter)
     bool queue;
 
     weir_spin_lock(&gt->lock);
-    queue = gt->waiters != NULL || gt->nfree < waiter->want;
-    if (queue && !waiter->queued) {
+    queue = waiter->state != IDLE || gt->waiters != NULL ||
+            gt->nfree < waiter->want;
+    if (queue && waiter->state == IDLE) {
         waiter->next = NULL;
-        waiter->queued = true;
+        waiter->state = QUEUED;
         *gt->waiters_tail = waiter;
         gt->waiters_tail = &waiter->next;
     }
@@ -136,11 +143,14 @@ bool weir_gnttab_wait(struct weir_gnttab *gt, struct weir_gnttab_waiter *waiter)
     return queue;
 }
 
-void weir_gnttab_cancel_wait(struct weir_gnttab *gt,
+bool weir_gnttab_cancel_wait(struct weir_gnttab *gt,
                              struct weir_gnttab_waiter *waiter)
 {
+    bool was_queued;
+
     weir_spin_lock(&gt->lock);
-    if (waiter->queued) {
+    was_queued = waiter->state == QUEUED;
+    if (was_queued) {
         struct weir_gnttab_waiter **at = &gt->waiters;
 
         while (*at != waiter)
@@ -148,7 +158,8 @@ void weir_gnttab_cancel_wait(struct weir_gnttab *gt,
         *at = waiter->next;
         if (gt->waiters_tail == &waiter->next)
             gt->waiters_tail = at;
-        waiter->queued = false;
+        waiter->state = IDLE;
     }
     weir_spin_unlock(&gt->lock);
+    return was_queued;
 }
