@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A struct web_disk on a plain file: the second implementation, for tests.
+ */
+#ifndef WEBGUEST_DISK_FILE_H
+#define WEBGUEST_DISK_FILE_H
+
+#include "tests/guests/webguest/disk.h"
+
+#define WEB_DISK_FILE_READS 32
+
+struct web_disk_file {
+    struct web_disk disk; /* first */
+    int fd;
+    unsigned busy;
+    struct web_disk_read *reads[WEB_DISK_FILE_READS];
+};
+
+int web_disk_file_open(struct web_disk_file *f, const char *path,
+                       bool writable);
+
+#endif

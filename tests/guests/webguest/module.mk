@@ -1,0 +1,12 @@
+# webguest: the demonstration guest, and its server without Weir
+
+WEBGUEST_DIR := tests/guests/webguest
+WEBGUEST_CORE := $(addprefix $(WEBGUEST_DIR)/,http_parse.c text.c response.c \
+	options.c extio.c fs.c fs_put.c body.c conn.c conn_put.c server.c net.c)
+WEBGUEST_LDLIBS := -llwip -lext2fs -lcom_err
+
+$(call helper,webguest-tap,$(WEBGUEST_CORE) $(addprefix $(WEBGUEST_DIR)/,\
+	disk_file.c nic_tap.c main_tap.c),,$(WEBGUEST_LDLIBS))
+
+$(filter $(B)/obj/$(WEBGUEST_DIR)/%,$(sort $(OBJS))): EXTRA := \
+	-isystem /usr/include/lwip
