@@ -180,12 +180,13 @@ static int parse_line(struct slice line, struct web_request *r, bool *is_11)
 }
 
 /* A Range that is malformed or asks for several ranges is ignored, as the
- * standard allows. */
+ * standard allows; of several fields the last one counts. */
 static void parse_range(struct slice v, struct web_request *r)
 {
     struct slice unit = cut(&v, '=');
     struct slice first;
 
+    r->range = WEB_RANGE_NONE;
     if (!same(trim(unit), "bytes") || (v.n && memchr(v.p, ',', v.n)))
         return;
     v = trim(v);

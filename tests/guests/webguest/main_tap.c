@@ -83,7 +83,8 @@ int main(int argc, char **argv)
     struct web_server_config sc = {
         .now_ms = now_ms, .unix_time = unix_time, .log = log_line};
     struct web_server *server;
-    const char *which, *error = web_options_parse(&o, argc, argv, &which);
+    const char *which,
+        *error = web_options_parse(&o, argc, (const char *const *)argv, &which);
     int err;
 
     if (error || !o.image || !o.tap) {

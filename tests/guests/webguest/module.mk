@@ -10,3 +10,9 @@ $(call helper,webguest-tap,$(WEBGUEST_CORE) $(addprefix $(WEBGUEST_DIR)/,\
 
 $(filter $(B)/obj/$(WEBGUEST_DIR)/%,$(sort $(OBJS))): EXTRA := \
 	-isystem /usr/include/lwip
+
+FUZZERS += http
+FUZZ_SRC_http := $(WEBGUEST_DIR)/http_parse.c
+
+$(call test,test_webguest,$(addprefix $(WEBGUEST_DIR)/,http_parse.c text.c \
+	response.c options.c) tests/unit/test_webguest.c)

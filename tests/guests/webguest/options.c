@@ -118,8 +118,8 @@ static const char *set(struct web_options *o, const char *name,
     return NULL;
 }
 
-const char *web_options_parse(struct web_options *o, int argc, char **argv,
-                              const char **which)
+const char *web_options_parse(struct web_options *o, int argc,
+                              const char *const *argv, const char **which)
 {
     *o = (struct web_options){.port = 80};
     for (int i = 1; i < argc; i++) {

@@ -18,8 +18,8 @@ struct web_options {
 };
 
 /* NULL, or what is wrong, naming the argument in *which. */
-const char *web_options_parse(struct web_options *o, int argc, char **argv,
-                              const char **which);
+const char *web_options_parse(struct web_options *o, int argc,
+                              const char *const *argv, const char **which);
 extern const char web_options_usage[];
 
 #endif
