@@ -12,6 +12,8 @@
 #ifndef WEIR_HYPERVISOR_PAGEWIN_H
 #define WEIR_HYPERVISOR_PAGEWIN_H
 
+#include <sys/types.h>
+
 #include "ring/port.h"
 
 struct weir_pagewin;
@@ -23,6 +25,9 @@ struct weir_pagewin_ends {
     uint64_t ro_base; /* for read-only grants; equals base or is a window of
                          its own (kernels before 6.4) */
     uint64_t size;    /* bytes; weir-hv's own knowledge */
+    pid_t pid;        /* 0, or the domain's: the first frame made present is
+                         then also looked for in /proc/PID/pagemap, so that
+                         another process's descriptors are found out */
 };
 
 /* Checks the addresses (aligned, misaligned against 2 MiB, no overflow), that
@@ -50,14 +55,14 @@ uint64_t weir_pagewin_addr(const struct weir_pagewin *w, mfn_t m,
 bool weir_pagewin_one_window(const struct weir_pagewin *w);
 
 /* Frames first..first+n-1 become accessible to the domain, with exactly that
- * access; a frame already present changes its access.  The frames must be
+ * access; a frame already present changes its access.  (With two windows the
+ * two accesses are two entries, each present or not.)  The frames must be
  * populated (-EFAULT).  *done, when not NULL, is how many are present, also on
  * failure; the caller withdraws these by killing the domain.
  *   -ESRCH   the domain is dead or dying
  *   -ENOENT  it has no such registered window any more: kill it
  *   -EAGAIN  no progress after bounded retries: kill it, or try later
- *   -EEXIST  the other window holds it (two-window kernels change no access
- *            in place) */
+ *   -EPROTO  the first frame did not show up in the domain: kill it */
 int weir_pagewin_present(struct weir_pagewin *w, mfn_t first, uint64_t n,
                          bool readonly, uint64_t *done);
 
