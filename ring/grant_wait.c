@@ -146,6 +146,7 @@ bool weir_gnttab_wait(struct weir_gnttab *gt, struct weir_gnttab_waiter *waiter)
 bool weir_gnttab_cancel_wait(struct weir_gnttab *gt,
                              struct weir_gnttab_waiter *waiter)
 {
+    struct weir_gnttab_waiter *ready = NULL;
     bool was_queued;
 
     weir_spin_lock(&gt->lock);
@@ -159,7 +160,10 @@ bool weir_gnttab_cancel_wait(struct weir_gnttab *gt,
         if (gt->waiters_tail == &waiter->next)
             gt->waiters_tail = at;
         waiter->state = IDLE;
+        /* Those behind it may want less. */
+        ready = weir_gnttab_take_ready_(gt);
     }
     weir_spin_unlock(&gt->lock);
+    weir_gnttab_call_ready_(gt, ready);
     return was_queued;
 }
