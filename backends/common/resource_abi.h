@@ -28,10 +28,14 @@ enum weir_res_op {
 };
 enum weir_res_class { WEIR_RES_VBD = 1, WEIR_RES_VIF = 2 };
 
+/* A vbd's descriptors: [0] the image or device, O_DIRECT unless the manager
+ * wants host caching; [1], optional, the same opened without O_DIRECT, for
+ * requests finer than [0]'s alignment allows.  Not needed by MEMORY. */
 #define WEIR_VBD_READONLY 1u
 #define WEIR_VBD_CDROM    2u
 #define WEIR_VBD_BLKDEV   4u /* a block device; otherwise a regular file */
 #define WEIR_VBD_DISCARD  8u
+#define WEIR_VBD_SECURE   16u /* with DISCARD: the device erases securely */
 enum weir_vbd_engine {
     WEIR_VBD_LIBAIO = 0,
     WEIR_VBD_SYNC = 1,
@@ -39,9 +43,11 @@ enum weir_vbd_engine {
 };
 
 #define WEIR_VIF_VNET_HDR 1u /* tap has a virtio-net header of 10 bytes */
+#define WEIR_VIF_CAPTURE  2u /* the last fd is a file: packets go there, pcap */
 enum weir_vif_sink {
     WEIR_VIF_TAP = 0,    /* fds: one tap queue each */
-    WEIR_VIF_SWITCH = 1, /* the backend's own inter-guest switch, no fd */
+    WEIR_VIF_SWITCH = 1, /* the backend's own inter-guest switch, no
+                             fd; label names the network */
     WEIR_VIF_MEMORY = 2, /* benchmark and test sink: counts and drops */
 };
 
@@ -61,6 +67,8 @@ struct weir_resource {
             uint32_t queues;      /* at most */
             uint64_t size;        /* bytes, as the manager saw it */
             uint64_t iops, bps;   /* limits a second, 0: none */
+            uint32_t physical_sector_size; /* bytes, 0: sector_size */
+            uint32_t discard_granularity;  /* bytes, 0: sector_size */
         } vbd;
         struct {
             uint32_t flags;       /* WEIR_VIF_* */
@@ -72,7 +80,8 @@ struct weir_resource {
             uint8_t pad;
             uint64_t rate_bps;    /* bytes a second, 0: none */
             uint32_t rate_window_us;
-            uint32_t pad2;
+            uint32_t generate; /* memory sink: sends frames of so many
+                                  bytes to the guest; 0: none */
         } vif;
         uint8_t room[96];
     };

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * One ring of a device: takes requests, at most 16 at a time, maps their pages
+ * in one batch, submits them in one call, and publishes responses together.
+ * Everything a request needs later is in private memory of its slot.
+ */
+#ifndef WEIR_BACKENDS_BLK_QUEUE_H
+#define WEIR_BACKENDS_BLK_QUEUE_H
+
+#include "backends/blk/vbd.h"
+#include "backends/common/peer.h"
+#include "backends/common/qthread.h"
+
+struct weir_blk_queue_config {
+    struct weir_vbd *vbd;
+    struct weir_peer_pages ring; /* mapped; the queue's from then on */
+    evtchn_port_t port;          /* bound; the queue's from then on */
+    bool persistent;
+    void *aio; /* engine context of the thread, or NULL */
+    const struct weir_blk_faults *faults; /* NULL: none */
+};
+
+/* On failure ring and port stay the caller's. */
+int weir_blk_queue_new(const struct weir_blk_queue_config *cfg,
+                       struct weir_blk_queue **out);
+int weir_blk_queue_start(struct weir_blk_queue *q, struct weir_qthread *t,
+                         uint64_t spin_ns);
+/* Joins the thread when it was started; gives ring and port back. */
+struct weir_qthread *weir_blk_queue_stop(struct weir_blk_queue *q);
+void weir_blk_queue_free(struct weir_blk_queue *q);
+
+/* The thread's work, for tests without one: ctx is the queue. */
+extern const struct weir_qthread_ops weir_blk_queue_ops;
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Private to the queue: its slots and lists.
+ */
+#ifndef WEIR_BACKENDS_BLK_QUEUE_PRIV_H
+#define WEIR_BACKENDS_BLK_QUEUE_PRIV_H
+
+#include "backends/blk/grants.h"
+#include "backends/blk/queue.h"
+#include "ring/blkif_ring.h"
+
+#define WEIR_BLK_BATCH 16
+#define WEIR_BLK_BIG   64 /* requests with more than 11 segments at a time */
+
+struct weir_blk_big {
+    struct weir_blk_seg seg[WEIR_BLK_MAX_INDIRECT];
+    struct weir_blk_pin pin[WEIR_BLK_MAX_INDIRECT];
+    struct iovec iov[WEIR_BLK_MAX_INDIRECT];
+    struct weir_blk_big *next;
+};
+
+/* A request between its copy out of the ring and its response. */
+struct weir_blk_slot {
+    struct weir_blk_io io;
+    struct weir_blk_request req;
+    struct weir_blk_seg *seg; /* here or in big */
+    struct weir_blk_pin *pin;
+    struct iovec *iov;
+    struct weir_blk_big *big;
+    struct weir_blk_slot *next; /* of the one list it is on */
+    struct weir_blk_pin table[WEIR_BLK_INDIRECT_PAGES]; /* of segments */
+    struct weir_blk_seg own_seg[WEIR_BLKIF_MAX_SEGMENTS];
+    struct weir_blk_pin own_pin[WEIR_BLKIF_MAX_SEGMENTS];
+    struct iovec own_iov[WEIR_BLKIF_MAX_SEGMENTS];
+};
+
+struct weir_blk_list {
+    struct weir_blk_slot *head, *tail;
+};
+
+struct weir_blk_queue {
+    struct weir_vbd *vbd;
+    struct weir_port *port;
+    struct weir_blkif_back_ring ring;
+    struct weir_blk_grants *grants;
+    struct weir_blk_engine engine;
+    struct weir_blk_limits lim; /* with the sectors of this batch */
+    struct weir_blk_slot *free;
+    struct weir_blk_big *free_big;
+    struct weir_blk_list ready;    /* pages mapped, engine full */
+    struct weir_blk_list retry;    /* waits for grants or frames */
+    struct weir_blk_slot *barrier; /* waits for everything before it */
+    unsigned unpushed;             /* responses put, not published */
+    unsigned queued;               /* on ready or retry */
+    bool retry_due, broken, throttled;
+    uint64_t throttle_ns;
+    uint64_t delta[WEIR_STATS_WORDS]; /* counted, not yet in the page */
+    uint64_t inflight_shown;
+    /* cold */
+    struct weir_blk_engine inner; /* of the fault engine */
+    struct weir_blk_faults faults;
+    struct weir_qthread *thread;
+    struct weir_peer_pages pages;
+    evtchn_port_t evtchn;
+    uint8_t *bounce;
+    struct weir_blk_slot *slots;
+    struct weir_blk_big *bigs;
+};
+
+/* queue_io.c */
+/* Map the pages of n requests and send them to the engine. */
+void weir_blk_queue_batch(struct weir_blk_queue *q, struct weir_blk_slot **s,
+                          unsigned n);
+void weir_blk_queue_submit(struct weir_blk_queue *q);
+/* Reap what the engine has finished; how many. */
+unsigned weir_blk_queue_reap(struct weir_blk_queue *q);
+void weir_blk_queue_discard(struct weir_blk_queue *q, struct weir_blk_slot *s);
+void weir_blk_queue_barrier(struct weir_blk_queue *q);
+/* The request is over: its pages are released, its response put. */
+void weir_blk_queue_finish(struct weir_blk_queue *q, struct weir_blk_slot *s,
+                           int err);
+void weir_blk_queue_respond(struct weir_blk_queue *q, uint64_t id,
+                            uint8_t operation, int16_t status);
+
+static inline void weir_blk_push_back(struct weir_blk_list *l,
+                                      struct weir_blk_slot *s)
+{
+    s->next = NULL;
+    *(l->head != NULL ? &l->tail->next : &l->head) = s;
+    l->tail = s;
+}
+
+static inline struct weir_blk_slot *weir_blk_pop(struct weir_blk_list *l)
+{
+    struct weir_blk_slot *s = l->head;
+
+    if (s != NULL)
+        l->head = s->next;
+    return s;
+}
+
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+#include "backends/net/vif.h"
+#include "backends/common/stats.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { TAG_TX = 0, TAG_RX = 1, TAG_CTRL = 2 };
+
+/* Wake-ups in a row that brought nothing before the thread stops listening
+ * for a while; a storm then costs one look per pause. */
+#define STORM_RUN      8u
+#define STORM_PAUSE_NS 100000u
+#define STORM_MAX      6u /* doublings of the pause */
+
+void weir_vif_notify(struct weir_vif *vif, evtchn_port_t port)
+{
+    vif->dev.port->ops->evtchn_notify(vif->dev.port, port);
+    weir_stats_add(vif->dev.stats, WEIR_STAT_VIF_KICKS_OUT, 1);
+}
+
+void weir_vif_broken(struct weir_vif *vif, const char *why)
+{
+    weir_backend_fail(&vif->dev, why);
+}
+
+static int bind(struct weir_vif *vif, const char *dir, const char *key,
+                evtchn_port_t *out)
+{
+    struct weir_port *port = vif->dev.port;
+    evtchn_port_t remote;
+    int ret = weir_peer_read_evtchn(&vif->dev, dir, key, &remote);
+    if (ret)
+        return ret;
+    ret = port->ops->evtchn_bind(port, vif->dev.frontend, remote, out);
+    if (ret)
+        snprintf(vif->dev.error, sizeof(vif->dev.error),
+                 "frontend's %s %u cannot be bound: %s", key, remote,
+                 strerror(-ret));
+    return ret;
+}
+
+static int bind_events(struct weir_vif_queue *q, const char *dir)
+{
+    uint64_t unused;
+    int ret = weir_peer_read(&q->vif->dev, dir, "event-channel-tx", UINT32_MAX,
+                             &unused);
+    if (ret && ret != -ENOENT)
+        return ret;
+    if (ret == -ENOENT) {
+        ret = bind(q->vif, dir, "event-channel", &q->tx_evtchn);
+        q->rx_evtchn = q->tx_evtchn;
+        return ret;
+    }
+    ret = bind(q->vif, dir, "event-channel-tx", &q->tx_evtchn);
+    return ret ? ret : bind(q->vif, dir, "event-channel-rx", &q->rx_evtchn);
+}
+
+static int open_rings(struct weir_vif_queue *q, const char *dir)
+{
+    struct weir_back_dev *dev = &q->vif->dev;
+    grant_ref_t ref[WEIR_PEER_PAGES];
+    int ret = weir_peer_read_refs(dev, dir, "tx-ring-ref", 1, ref);
+    if (!ret)
+        ret = weir_peer_map(dev, ref, 1, false, &q->tx_page);
+    if (!ret)
+        ret = weir_peer_read_refs(dev, dir, "rx-ring-ref", 1, ref);
+    if (!ret)
+        ret = weir_peer_map(dev, ref, 1, false, &q->rx_page);
+    if (ret)
+        return ret;
+    ret = weir_netif_tx_back_init(&q->tx, q->tx_page.addr, 1);
+    if (!ret)
+        ret = weir_netif_rx_back_init(&q->rx, q->rx_page.addr, 1);
+    if (ret)
+        snprintf(dev->error, sizeof(dev->error),
+                 "frontend's rings hold impossible indexes");
+    return ret;
+}
+
+int weir_vif_queue_open(struct weir_vif *vif, unsigned index, const char *dir)
+{
+    struct weir_vif_queue *q = calloc(1, sizeof(*q));
+    if (!q)
+        return -ENOMEM;
+    q->vif = vif;
+    q->index = index;
+    pthread_mutex_init(&q->tx_lock, NULL);
+    pthread_mutex_init(&q->rx_lock, NULL);
+    vif->queue[index] = q;
+    vif->nqueues = index + 1;
+    q->packet = calloc(WEIR_VIF_BATCH, sizeof(q->packet[0]));
+    q->held_flat = malloc(WEIR_VIF_FLAT);
+    q->rx_flat = malloc(2 * WEIR_VIF_FLAT);
+    if (!q->packet || !q->held_flat || !q->rx_flat)
+        return -ENOMEM;
+    const struct weir_resource *res = &vif->dev.res;
+    uint64_t now = vif->dev.port->ops->now_ns(vif->dev.port);
+    weir_limit_init(&q->rate, res->vif.rate_bps,
+                    (uint64_t)res->vif.rate_window_us * 1000, now);
+    int ret = open_rings(q, dir);
+    return ret ? ret : bind_events(q, dir);
+}
+
+int weir_vif_queue_work(void *ctx)
+{
+    struct weir_vif_queue *q = ctx;
+    struct weir_vif *vif = q->vif;
+    int did = weir_vif_tx(q);
+    if (did >= 0 && vif->sink->receive) {
+        int more = vif->sink->receive(q);
+        did = more < 0 ? more : did | more;
+    }
+    if (did >= 0 && !q->index && vif->ctrl_evtchn) {
+        int more = weir_vif_ctrl(vif);
+        did = more < 0 ? more : did | more;
+    }
+    if (q->woken) {
+        q->woken = false;
+        if (did) {
+            q->spurious_run = 0;
+        } else {
+            q->spurious_run++;
+            q->spurious++;
+            weir_stats_add(vif->dev.stats, WEIR_STAT_VIF_SPURIOUS, 1);
+        }
+    }
+    return did;
+}
+
+/* A peer that notifies for nothing is listened to less and less often; it
+ * delays nobody but itself. */
+static void weather_storm(struct weir_vif_queue *q)
+{
+    if (q->spurious_run < STORM_RUN)
+        return;
+    unsigned shift = q->spurious_run - STORM_RUN;
+    struct timespec ts = {
+        .tv_nsec = STORM_PAUSE_NS
+                   << (shift < STORM_MAX ? shift : STORM_MAX)};
+    nanosleep(&ts, NULL);
+}
+
+static bool arm(void *ctx)
+{
+    struct weir_vif_queue *q = ctx;
+    struct weir_vif *vif = q->vif;
+    weather_storm(q);
+    if (q->rate_wait_ns)
+        weir_qthread_timer(q->thread, q->rate_wait_ns);
+    else if (weir_netif_tx_back_arm(&q->tx))
+        return true;
+    if (q->need) {
+        pthread_mutex_lock(&q->rx_lock);
+        int more = weir_netif_rx_back_arm_after(&q->rx, q->need);
+        int room = weir_netif_rx_back_available(&q->rx);
+        pthread_mutex_unlock(&q->rx_lock);
+        if (more < 0 || room < 0 || (unsigned)room >= q->need)
+            return true;
+        if (!q->rate_wait_ns)
+            weir_qthread_timer(q->thread, WEIR_VIF_STALL_NS / 4);
+    }
+    return !q->index && vif->ctrl_evtchn &&
+           weir_netif_ctrl_back_arm(&vif->ctrl) != 0;
+}
+
+static void clear(struct weir_vif_queue *q, evtchn_port_t port)
+{
+    struct weir_port *p = q->vif->dev.port;
+    p->ops->evtchn_clear(p, port);
+    q->kicks_in++;
+    weir_stats_add(q->vif->dev.stats, WEIR_STAT_VIF_KICKS_IN, 1);
+    q->woken = true;
+}
+
+static void woke(void *ctx, uint32_t tags)
+{
+    struct weir_vif_queue *q = ctx;
+    if (tags & 1u << TAG_TX)
+        clear(q, q->tx_evtchn);
+    if (tags & 1u << TAG_RX)
+        clear(q, q->rx_evtchn);
+    if (tags & 1u << TAG_CTRL)
+        clear(q, q->vif->ctrl_evtchn);
+    weir_netif_tx_back_quiet(&q->tx); /* awake: no need to be told */
+}
+
+static const struct weir_qthread_ops thread_ops = {
+    .work = weir_vif_queue_work,
+    .arm = arm,
+    .woke = woke,
+};
+
+static int listen_to(struct weir_vif_queue *q, evtchn_port_t port,
+                     unsigned tag)
+{
+    struct weir_port *p = q->vif->dev.port;
+    int fd = p->ops->evtchn_fd(p, port);
+    return fd < 0 ? fd : weir_qthread_add_fd(q->thread, fd, tag);
+}
+
+int weir_vif_queue_start(struct weir_vif_queue *q)
+{
+    struct weir_vif *vif = q->vif;
+    const struct weir_backend_config *cfg = weir_backend_cfg(vif->dev.be);
+    const struct weir_net_context *net = cfg->context;
+    q->thread = weir_qpool_take(cfg->pool);
+    if (!q->thread) {
+        snprintf(vif->dev.error, sizeof(vif->dev.error),
+                 "no queue thread is left; start weir-netback with a greater "
+                 "--queues");
+        return -EBUSY;
+    }
+    int ret = listen_to(q, q->tx_evtchn, TAG_TX);
+    if (!ret && q->rx_evtchn != q->tx_evtchn)
+        ret = listen_to(q, q->rx_evtchn, TAG_RX);
+    if (!ret && !q->index && vif->ctrl_evtchn)
+        ret = listen_to(q, vif->ctrl_evtchn, TAG_CTRL);
+    if (!ret)
+        weir_qthread_start(q->thread, &thread_ops, q, net->spin_ns);
+    return ret;
+}
+
+static void deaf(struct weir_vif_queue *q, evtchn_port_t port)
+{
+    struct weir_port *p = q->vif->dev.port;
+    int fd = port ? p->ops->evtchn_fd(p, port) : -1;
+    if (fd >= 0)
+        weir_qthread_del_fd(q->thread, fd);
+}
+
+void weir_vif_queue_stop(struct weir_vif_queue *q)
+{
+    if (!q->thread)
+        return;
+    weir_qthread_stop(q->thread);
+    deaf(q, q->tx_evtchn);
+    if (q->rx_evtchn != q->tx_evtchn)
+        deaf(q, q->rx_evtchn);
+    if (!q->index)
+        deaf(q, q->vif->ctrl_evtchn);
+    for (unsigned i = 0; q->fd_polled && i < q->nfds; i++)
+        weir_qthread_del_fd(q->thread, q->fd[i]);
+    q->fd_polled = false;
+    weir_qpool_put(weir_backend_cfg(q->vif->dev.be)->pool, q->thread);
+    q->thread = NULL;
+}
+
+void weir_vif_queue_free(struct weir_vif_queue *q)
+{
+    struct weir_port *port = q->vif->dev.port;
+    weir_pool_clear(&q->pool, port);
+    weir_peer_unmap(&q->tx_page);
+    weir_peer_unmap(&q->rx_page);
+    if (q->tx_evtchn)
+        port->ops->evtchn_close(port, q->tx_evtchn);
+    if (q->rx_evtchn && q->rx_evtchn != q->tx_evtchn)
+        port->ops->evtchn_close(port, q->rx_evtchn);
+    weir_stage_free(&q->tx_stage, port);
+    weir_stage_free(&q->rx_stage, port);
+    pthread_mutex_destroy(&q->tx_lock);
+    pthread_mutex_destroy(&q->rx_lock);
+    free(q->packet);
+    free(q->held_flat);
+    free(q->rx_flat);
+    free(q);
+}
