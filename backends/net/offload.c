@@ -104,8 +104,8 @@ bool weir_vnet_from_packet(const struct weir_net_packet *p,
     if (p->gso) {
         if (l4.proto != PROTO_TCP || l4.ipv6 != (p->gso == WEIR_GSO_TCPV6))
             return false;
-        v.gso_type = l4.ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6
-                             : VIRTIO_NET_HDR_GSO_TCPV4;
+        v.gso_type =
+            l4.ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
         v.gso_size = p->gso_size;
         v.hdr_len = l4.payload;
     }
@@ -161,8 +161,8 @@ static uint64_t pseudo_sum(const uint8_t *p, const struct weir_net_l4 *l4,
                            uint32_t l4_len)
 {
     const uint8_t *ip = p + l4->l3;
-    uint64_t sum = l4->ipv6 ? weir_net_sum(ip + 8, 32, 0)
-                            : weir_net_sum(ip + 12, 8, 0);
+    uint64_t sum =
+        l4->ipv6 ? weir_net_sum(ip + 8, 32, 0) : weir_net_sum(ip + 12, 8, 0);
     return sum + l4_len + l4->proto;
 }
 
@@ -171,8 +171,8 @@ static uint64_t pseudo_sum(const uint8_t *p, const struct weir_net_l4 *l4,
 static uint32_t l4_end(const uint8_t *p, uint32_t len,
                        const struct weir_net_l4 *l4)
 {
-    uint32_t end = l4->l3 + (l4->ipv6 ? 40u + be16(p + l4->l3 + 4)
-                                      : be16(p + l4->l3 + 2));
+    uint32_t end =
+        l4->l3 + (l4->ipv6 ? 40u + be16(p + l4->l3 + 4) : be16(p + l4->l3 + 2));
     return end <= len && end >= l4->payload ? end : len;
 }
 
@@ -208,8 +208,7 @@ static void segment_headers(uint8_t *out, uint32_t n, uint32_t i, uint32_t mss,
         put_be16(ip + 4, be16(ip + 4) + i);
         put_be16(ip + 10, 0);
         uint32_t ihl = (ip[0] & 15) * 4u;
-        put_be16(ip + 10,
-                 (uint16_t)~weir_net_fold(weir_net_sum(ip, ihl, 0)));
+        put_be16(ip + 10, (uint16_t)~weir_net_fold(weir_net_sum(ip, ihl, 0)));
     }
     weir_net_fill_checksum(out, n);
 }

@@ -13,7 +13,7 @@
 
 /* What the head of a packet says of its transport layer. */
 struct weir_net_l4 {
-    uint8_t proto;        /* 6 TCP, 17 UDP */
+    uint8_t proto; /* 6 TCP, 17 UDP */
     bool ipv6;
     uint16_t l3;          /* offset of the IP header, bytes */
     uint16_t start;       /* offset of the transport header */

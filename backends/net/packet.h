@@ -12,11 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WEIR_NET_MIN     14u    /* an Ethernet header */
-#define WEIR_NET_MAX     65535u /* bytes on the wire protocol's 16 bits */
-#define WEIR_NET_HEADER  192u   /* private bytes at the head of a packet */
-#define WEIR_NET_SLOTS   20u    /* slots of one packet taken from a guest */
-#define WEIR_NET_PIECES  (WEIR_NET_SLOTS + 1)
+#define WEIR_NET_MIN    14u    /* an Ethernet header */
+#define WEIR_NET_MAX    65535u /* bytes on the wire protocol's 16 bits */
+#define WEIR_NET_HEADER 192u   /* private bytes at the head of a packet */
+#define WEIR_NET_SLOTS  20u    /* slots of one packet taken from a guest */
+#define WEIR_NET_PIECES (WEIR_NET_SLOTS + 1)
 
 enum weir_gso {
     WEIR_GSO_NONE = 0, /* values are the wire's (XEN_NETIF_GSO_TYPE_*) */

@@ -139,8 +139,7 @@ static void weather_storm(struct weir_vif_queue *q)
         return;
     unsigned shift = q->spurious_run - STORM_RUN;
     struct timespec ts = {
-        .tv_nsec = STORM_PAUSE_NS
-                   << (shift < STORM_MAX ? shift : STORM_MAX)};
+        .tv_nsec = STORM_PAUSE_NS << (shift < STORM_MAX ? shift : STORM_MAX)};
     nanosleep(&ts, NULL);
 }
 
@@ -194,8 +193,7 @@ static const struct weir_qthread_ops thread_ops = {
     .woke = woke,
 };
 
-static int listen_to(struct weir_vif_queue *q, evtchn_port_t port,
-                     unsigned tag)
+static int listen_to(struct weir_vif_queue *q, evtchn_port_t port, unsigned tag)
 {
     struct weir_port *p = q->vif->dev.port;
     int fd = p->ops->evtchn_fd(p, port);

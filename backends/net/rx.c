@@ -224,8 +224,8 @@ unsigned weir_vif_rx_put(struct weir_vif_queue *q,
     if (vif->mcast_filter && weir_mac_multicast(dst) &&
         !weir_vif_mcast_wanted(vif, dst))
         return 0;
-    unsigned need = weir_likely(acceptable(vif, p)) ? put_one(q, p)
-                                                    : put_finished(q, p);
+    unsigned need =
+        weir_likely(acceptable(vif, p)) ? put_one(q, p) : put_finished(q, p);
     if (!need)
         weir_capture_packets(vif->capture, p, 1);
     return need;

@@ -10,8 +10,7 @@
 #include <time.h>
 
 void weir_vif_switch_deliver(void *receiver, unsigned hint,
-                             const struct weir_net_packet *const *p,
-                             unsigned n)
+                             const struct weir_net_packet *const *p, unsigned n)
 {
     struct weir_vif *vif = receiver;
     struct weir_vif_queue *q = vif->queue[hint % vif->nqueues];

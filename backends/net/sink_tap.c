@@ -80,8 +80,8 @@ static bool send_one(const struct weir_vif *vif, int fd,
     if (vif->vnet_hdr)
         iov[n++] = (struct iovec){hdr, sizeof(hdr)};
     for (unsigned i = 0; i < p->npieces; i++)
-        iov[n++] = (struct iovec){(void *)(uintptr_t)p->piece[i].p,
-                                  p->piece[i].len};
+        iov[n++] =
+            (struct iovec){(void *)(uintptr_t)p->piece[i].p, p->piece[i].len};
     return writev(fd, iov, n) >= 0;
 }
 
@@ -111,12 +111,10 @@ static int fetch(struct weir_vif_queue *q)
             continue;
         }
         uint32_t len = (uint32_t)n - (vnet ? WEIR_VNET_HDR : 0);
-        p->len = n < (ssize_t)(WEIR_NET_MIN + (vnet ? WEIR_VNET_HDR : 0))
-                     ? 0
-                     : len;
+        p->len =
+            n < (ssize_t)(WEIR_NET_MIN + (vnet ? WEIR_VNET_HDR : 0)) ? 0 : len;
         p->npieces = 1;
-        p->piece[0] =
-            (struct weir_net_piece){q->held_flat + PACKET_AT, p->len};
+        p->piece[0] = (struct weir_net_piece){q->held_flat + PACKET_AT, p->len};
         p->gso = 0;
         p->csum_blank = p->validated = false;
         if (vnet && p->len && !weir_vnet_to_packet(at, p))

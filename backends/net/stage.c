@@ -37,8 +37,7 @@ void weir_stage_copy(struct weir_stage *s, domid_t dom, uint32_t ref,
                                       .dom = dom,
                                       .ref = ref,
                                       .offset = (uint16_t)offset};
-        struct weir_copy_end mine = {.page = p - own,
-                                     .offset = (uint16_t)own};
+        struct weir_copy_end mine = {.page = p - own, .offset = (uint16_t)own};
         s->op[s->nops++] = (struct weir_copy_op){
             .src = to_grant ? mine : grant,
             .dst = to_grant ? grant : mine,

@@ -61,8 +61,8 @@ static uint16_t find_net(struct weir_switch *sw, unsigned self)
     for (uint16_t net = 1;; net++) {
         bool taken = false;
         for (unsigned i = 0; i < WEIR_SWITCH_PORTS; i++)
-            taken |= i != self && sw->port[i].receiver &&
-                     sw->port[i].net == net;
+            taken |=
+                i != self && sw->port[i].receiver && sw->port[i].net == net;
         if (!taken)
             return net;
     }
@@ -218,8 +218,8 @@ static void flood(struct weir_switch *sw, unsigned port, unsigned hint,
 }
 
 /* The receiver of a frame: a port, or none of them for everybody. */
-static unsigned route(struct weir_switch *sw, unsigned port,
-                      const uint8_t *dst, uint32_t now_s)
+static unsigned route(struct weir_switch *sw, unsigned port, const uint8_t *dst,
+                      uint32_t now_s)
 {
     if (weir_mac_multicast(dst))
         return WEIR_SWITCH_PORTS;

@@ -31,11 +31,10 @@ static int open_queue(const struct weir_tap_config *how, int *out,
         ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_MULTI_QUEUE);
     int ret = 0;
     if (ioctl(fd, TUNSETIFF, &ifr) < 0)
-        ret = weir_hostif_fail(err, -errno, "%s: cannot make the tap: %s%s",
-                               how->name, strerror(errno),
-                               errno == EPERM
-                                   ? "; run as root or with CAP_NET_ADMIN"
-                                   : "");
+        ret = weir_hostif_fail(
+            err, -errno, "%s: cannot make the tap: %s%s", how->name,
+            strerror(errno),
+            errno == EPERM ? "; run as root or with CAP_NET_ADMIN" : "");
     else if (ioctl(fd, TUNSETVNETHDRSZ, &hdr) < 0)
         ret = weir_hostif_fail(err, -errno,
                                "%s: the tap takes no virtio-net header: %s",
@@ -67,9 +66,8 @@ int weir_tap_create(const struct weir_tap_config *how, int *fds,
     if (ret)
         return ret;
     if (!how->queues || how->queues > WEIR_TAP_QUEUES)
-        return weir_hostif_fail(err, -EINVAL,
-                                "%s: %u queues; use 1 to %u", how->name,
-                                how->queues, WEIR_TAP_QUEUES);
+        return weir_hostif_fail(err, -EINVAL, "%s: %u queues; use 1 to %u",
+                                how->name, how->queues, WEIR_TAP_QUEUES);
     if (weir_hostif_exists(how->name))
         return weir_hostif_fail(err, -EEXIST,
                                 "%s exists; remove it (`ip link del %s`) or "

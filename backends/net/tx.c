@@ -54,8 +54,7 @@ static void gather(struct weir_net_packet *p, const struct weir_txreq *r,
         memcpy(p->hdr + have, src, n);
         have += n;
         if (len > n)
-            p->piece[p->npieces++] =
-                (struct weir_net_piece){src + n, len - n};
+            p->piece[p->npieces++] = (struct weir_net_piece){src + n, len - n};
     }
     p->piece[0] = (struct weir_net_piece){p->hdr, have};
 }
@@ -131,8 +130,8 @@ static int parse_batch(struct weir_vif_queue *q, struct tx_batch *b)
 {
     struct weir_txreq r;
     while (b->slots < q->nslots) {
-        enum weir_txreq_result res = weir_txreq_parse(
-            &q->slot[b->slots], q->nslots - b->slots, &r);
+        enum weir_txreq_result res =
+            weir_txreq_parse(&q->slot[b->slots], q->nslots - b->slots, &r);
         if (res == WEIR_TXREQ_FATAL) {
             weir_vif_broken(q->vif, r.why);
             return -WEIR_EPROTO;
@@ -143,9 +142,8 @@ static int parse_batch(struct weir_vif_queue *q, struct tx_batch *b)
         if (packet && must_wait(q, &r))
             break;
         struct tx_entry *e = &b->entry[b->n++];
-        *e = (struct tx_entry){.extras = r.extras,
-                               .slots = (uint16_t)r.slots,
-                               .packet = -1};
+        *e = (struct tx_entry){
+            .extras = r.extras, .slots = (uint16_t)r.slots, .packet = -1};
         b->slots += r.slots;
         if (packet)
             build(q, &r, b, e);

@@ -26,16 +26,16 @@ struct weir_txreq_piece {
 };
 
 struct weir_txreq {
-    uint32_t slots;     /* it takes, also when BAD */
-    uint64_t extras;    /* bit i: slot i is an extra */
-    uint32_t len;       /* bytes */
-    uint16_t npieces;   /* 1..WEIR_NET_SLOTS */
+    uint32_t slots;   /* it takes, also when BAD */
+    uint64_t extras;  /* bit i: slot i is an extra */
+    uint32_t len;     /* bytes */
+    uint16_t npieces; /* 1..WEIR_NET_SLOTS */
     uint16_t gso_size;
-    uint8_t gso;        /* enum weir_gso */
-    uint8_t mcast;      /* 0, or WEIR_NETIF_EXTRA_MCAST_*: no packet */
+    uint8_t gso;   /* enum weir_gso */
+    uint8_t mcast; /* 0, or WEIR_NETIF_EXTRA_MCAST_*: no packet */
     uint8_t mcast_addr[6];
     bool csum_blank, validated;
-    const char *why;    /* of BAD and FATAL, a literal */
+    const char *why; /* of BAD and FATAL, a literal */
     struct weir_txreq_piece piece[WEIR_NET_SLOTS];
 };
 

@@ -67,12 +67,11 @@ static int vif_publish(struct weir_back_dev *dev, weir_xs_tx tx)
     for (unsigned i = 0; i < WEIR_ARRAY_SIZE(on) && !ret; i++)
         ret = weir_xs_write_key(dev->xs, tx, dev->path, on[i], "1");
     if (!ret)
-        ret =
-            weir_xs_write_key(dev->xs, tx, dev->path, "feature-rx-flip", "0");
+        ret = weir_xs_write_key(dev->xs, tx, dev->path, "feature-rx-flip", "0");
     if (!ret)
-        ret = weir_xs_write_u64(dev->xs, tx, dev->path,
-                                "multi-queue-max-queues",
-                                max_queues(vif_of(dev)));
+        ret =
+            weir_xs_write_u64(dev->xs, tx, dev->path, "multi-queue-max-queues",
+                              max_queues(vif_of(dev)));
     return ret;
 }
 

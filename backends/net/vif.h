@@ -89,7 +89,7 @@ struct weir_vif_queue {
     struct weir_netif_rx_back_ring rx;
     bool rx_broken;
     uint64_t rx_packets, rx_bytes; /* since begin */
-    unsigned nrsp; /* responses not yet put into the ring */
+    unsigned nrsp;                 /* responses not yet put into the ring */
     union weir_netif_rx_slot rsp[WEIR_VIF_RX_SLOTS];
     uint16_t rsp_op[WEIR_VIF_RX_SLOTS]; /* its copies: rx_stage.op[] up to */
     struct weir_stage rx_stage;
@@ -142,8 +142,7 @@ struct weir_net_context {
 extern const struct weir_back_class weir_vif_class;
 
 /* queue.c: set-up of a queue, its thread. */
-int weir_vif_queue_open(struct weir_vif *vif, unsigned index,
-                        const char *dir);
+int weir_vif_queue_open(struct weir_vif *vif, unsigned index, const char *dir);
 int weir_vif_queue_start(struct weir_vif_queue *q);
 void weir_vif_queue_stop(struct weir_vif_queue *q);
 void weir_vif_queue_free(struct weir_vif_queue *q);
