@@ -214,10 +214,9 @@ static int check_rest(const struct weir_seal_expect *e, char *reason)
         err = weir_verify_fds(e, reason);
     if (!err && !weir_broken("verify-alone"))
         err = weir_verify_alone(e, reason);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-    if (!err && !e->may_be_root && !weir_broken("verify-root"))
+    if (!err && !WEIR_SANITIZED && !e->may_be_root &&
+        !weir_broken("verify-root"))
         err = check_root(e, reason);
-#endif
     return err;
 }
 

@@ -4,6 +4,7 @@
 THREAD_TESTS ?=
 ASAN_SCRIPTS ?=
 $(call script,tests/layers.sh)
+include tests/isolation/module.mk
 include tests/guests/webguest/module.mk
 
 ## demo            a guest serves files from a real disk over a real bridge

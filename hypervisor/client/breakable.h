@@ -10,6 +10,13 @@
 
 #include <stdbool.h>
 
+/* The sanitizers' runtimes need more than a sealed domain may have. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define WEIR_SANITIZED 1
+#else
+#define WEIR_SANITIZED 0
+#endif
+
 #ifdef WEIR_TEST_BREAK
 #include <stdlib.h>
 #include <string.h>

@@ -115,7 +115,9 @@ int weir_seal_begin(const int *keep, unsigned n, const char **what)
         err = set_limits(what);
     if (err)
         return err;
-    if (!mallopt(M_ARENA_MAX, 1) || !mallopt(M_MMAP_MAX, 0))
+    /* not glibc's malloc when sanitized */
+    if (!WEIR_SANITIZED &&
+        (!mallopt(M_ARENA_MAX, 1) || !mallopt(M_MMAP_MAX, 0)))
         return say(what, "malloc can't be limited to one arena", -EINVAL);
     return shed_early(what);
 }
@@ -161,9 +163,8 @@ static int empty_root(const char **what)
     static const char *const places[] = {"/tmp", "/run", "/var", "/proc"};
     if (weir_broken("root") || !capable(CAP_SYS_ADMIN) || root_is_empty())
         return 0;
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return 0; /* reports are symbolised from files */
-#endif
+    if (WEIR_SANITIZED)
+        return 0; /* reports are symbolised from files */
     for (unsigned i = 0; i < sizeof(places) / sizeof(*places); i++) {
         if (mount("weir", places[i], "tmpfs",
                   MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "hypervisor/client/breakable.h"
 #include "hypervisor/client/process.h"
 
 #define LOW32 WEIR_SEAL_LOW32
@@ -155,7 +156,7 @@ const struct weir_seal_rule weir_seal_rules[] = {
     {SYS(getsockopt), .sets = WEIR_SEAL_ACCEPT, .args = "SO_PEERCRED",
      .match = {ARG(1, LOW32, SOL_SOCKET), ARG(2, LOW32, SO_PEERCRED)},
      .why = "who connected"},
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if WEIR_SANITIZED
     /* The sanitizers' runtime: shadow memory, reports, leak search.  Such a
      * build is for tests: it can map over its own window.  fork, exec,
      * madvise beyond DONTNEED on shared memory, userfaultfd and the kept
