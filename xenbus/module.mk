@@ -7,3 +7,11 @@ $(call freelib,weir-xenbus,$(XS_WIRE) $(XS_CLIENT))
 $(call lib,weir-xshosted,xenbus/socket.c)
 
 INSTALL_HEADERS += xenbus/wire.h xenbus/client.h xenbus/state.h xenbus/socket.h
+
+XS_STORE := xenbus/store.c xenbus/node.c xenbus/domain.c xenbus/conn.c \
+	xenbus/watch.c xenbus/transaction.c xenbus/request.c \
+	xenbus/request_read.c xenbus/request_write.c xenbus/request_dom.c
+$(call lib,weir-store,$(XS_STORE))
+
+$(call prog,weir-xenstored,xenbus/xenstored.c xenbus/xenstored_domain.c \
+	xenbus/server.c xenbus/server_ring.c,weir-store weir-xenbus weir-hvclient)

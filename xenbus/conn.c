@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Registry: one client's connection; bytes in, messages out.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenbus/store_int.h"
+
+static void mark_ready(struct weir_store_conn *c)
+{
+    if (c->ready)
+        return;
+    c->ready = true;
+    c->next_ready = c->s->ready;
+    c->s->ready = c;
+}
+
+void *weir_store_next_ready(struct weir_store *s)
+{
+    struct weir_store_conn *c = s->ready;
+
+    if (!c)
+        return NULL;
+    s->ready = c->next_ready;
+    c->ready = false;
+    return c->user;
+}
+
+static void unready(struct weir_store_conn *c)
+{
+    struct weir_store_conn **p = &c->s->ready;
+
+    if (!c->ready)
+        return;
+    while (*p != c)
+        p = &(*p)->next_ready;
+    *p = c->next_ready;
+}
+
+struct weir_store_conn *weir_store_connect(struct weir_store *s, domid_t domid,
+                                           void *user)
+{
+    struct xs_domain *d = xs_domain_get(s, domid);
+    struct weir_store_conn *c = d ? calloc(1, sizeof(*c)) : NULL;
+
+    if (!c)
+        return NULL;
+    c->s = s;
+    c->d = d;
+    c->user = user;
+    c->privileged = domid == 0;
+    c->out_tail = &c->out;
+    c->next = s->conns;
+    s->conns = c;
+    return c;
+}
+
+static void free_out(struct weir_store_conn *c)
+{
+    while (c->out) {
+        struct xs_msg *m = c->out;
+
+        c->out = m->next;
+        free(m);
+    }
+    c->out_tail = &c->out;
+    c->replies = 0;
+    c->d->memory -= c->event_bytes;
+    c->event_bytes = 0;
+    memset(c->events, 0, sizeof(c->events));
+}
+
+void weir_store_reset(struct weir_store_conn *c)
+{
+    xs_watch_free_all(c);
+    xs_tx_free_all(c);
+    free_out(c);
+    c->in_off = c->in_len = 0;
+    c->dead = 0;
+}
+
+void weir_store_disconnect(struct weir_store_conn *c)
+{
+    struct weir_store_conn **p = &c->s->conns;
+
+    weir_store_reset(c);
+    unready(c);
+    while (*p != c)
+        p = &(*p)->next;
+    *p = c->next;
+    xs_domain_put(c->s, c->d);
+    free(c);
+}
+
+void xs_kill(struct weir_store_conn *c, int err, const char *why)
+{
+    if (c->dead)
+        return;
+    xs_log(c->s, WEIR_LOG_WARN, "domain %u: connection ended: %s", c->d->domid,
+           why);
+    weir_store_reset(c);
+    c->dead = err;
+    mark_ready(c);
+}
+
+int weir_store_dead(const struct weir_store_conn *c)
+{
+    return c->dead;
+}
+
+static struct xs_msg *message(const struct weir_xs_hdr *h, const void *payload)
+{
+    struct xs_msg *m = malloc(sizeof(*m) + WEIR_XS_HDR_SIZE + h->len);
+
+    if (!m)
+        return NULL;
+    memset(m, 0, sizeof(*m));
+    weir_xs_hdr_put(m->data, h);
+    if (h->len)
+        memcpy(m->data + WEIR_XS_HDR_SIZE, payload, h->len);
+    m->len = WEIR_XS_HDR_SIZE + h->len;
+    return m;
+}
+
+static void queue(struct weir_store_conn *c, struct xs_msg *m)
+{
+    *c->out_tail = m;
+    c->out_tail = &m->next;
+    mark_ready(c);
+}
+
+static void send_reply(struct weir_store_conn *c, uint32_t type, const void *p,
+                       size_t len)
+{
+    struct weir_xs_hdr h = c->hdr;
+    struct xs_msg *m;
+
+    if (c->dead)
+        return;
+    h.type = type;
+    h.len = (uint32_t)len;
+    m = message(&h, p);
+    if (!m) {
+        xs_kill(c, -ENOMEM, "out of memory");
+        return;
+    }
+    queue(c, m);
+    c->replies++;
+}
+
+int xs_reply(struct weir_store_conn *c, const void *payload, size_t len)
+{
+    if (len > WEIR_XS_PAYLOAD_MAX)
+        return -E2BIG;
+    send_reply(c, c->hdr.type, payload, len);
+    return 0;
+}
+
+int xs_reply_ok(struct weir_store_conn *c)
+{
+    return xs_reply(c, "OK", 3);
+}
+
+/* The name of the error; behind its NUL, where old clients do not look, the
+ * quota that was hit. */
+void xs_reply_error(struct weir_store_conn *c, int err)
+{
+    char text[64];
+    size_t n = 0;
+    const char *parts[2] = {weir_xs_error_name(err), c->quota_hit};
+
+    for (unsigned i = 0; i < 2 && parts[i]; i++) {
+        size_t len = strlen(parts[i]) + 1;
+
+        memcpy(text + n, parts[i], len);
+        n += len;
+    }
+    send_reply(c, WEIR_XS_ERROR, text, n);
+}
+
+static uint32_t hash_bytes(const char *p, size_t len)
+{
+    uint32_t h = 2166136261u;
+
+    while (len--)
+        h = (h ^ (uint8_t)*p++) * 16777619u;
+    return h;
+}
+
+static bool queued(struct weir_store_conn *c, uint32_t hash, const char *p,
+                   uint32_t len)
+{
+    const struct xs_msg *m = c->events[hash % EVENT_BUCKETS];
+
+    for (; m; m = m->hash_next)
+        if (m->hash == hash && m->len == WEIR_XS_HDR_SIZE + len && !m->done &&
+            !memcmp(m->data + WEIR_XS_HDR_SIZE, p, len))
+            return true;
+    return false;
+}
+
+void xs_event(struct weir_store_conn *c, const char *path, const char *token)
+{
+    size_t plen = strlen(path) + 1, tlen = strlen(token) + 1;
+    struct weir_xs_hdr h = {.type = WEIR_XS_WATCH_EVENT};
+    char payload[WEIR_XS_PAYLOAD_MAX];
+    size_t cost = sizeof(struct xs_msg) + WEIR_XS_HDR_SIZE + plen + tlen;
+    struct xs_msg *m;
+    uint32_t hash;
+
+    if (c->dead || plen + tlen > sizeof(payload))
+        return;
+    memcpy(payload, path, plen);
+    memcpy(payload + plen, token, tlen);
+    h.len = (uint32_t)(plen + tlen);
+    hash = hash_bytes(payload, h.len);
+    if (queued(c, hash, payload, h.len))
+        return;
+    if (xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, cost) ||
+        (c->privileged && c->event_bytes + cost > PRIV_EVENTS_MAX)) {
+        c->quota_hit = NULL;
+        xs_kill(c, -ENOMEM, "too many unread events");
+        return;
+    }
+    m = message(&h, payload);
+    if (!m) {
+        xs_kill(c, -ENOMEM, "out of memory");
+        return;
+    }
+    m->event = true;
+    m->hash = hash;
+    m->queued_ns = xs_now(c->s);
+    m->hash_next = c->events[hash % EVENT_BUCKETS];
+    c->events[hash % EVENT_BUCKETS] = m;
+    c->event_bytes += cost;
+    c->d->memory += cost;
+    queue(c, m);
+}
+
+static void message_sent(struct weir_store_conn *c, struct xs_msg *m)
+{
+    c->out = m->next;
+    if (!c->out)
+        c->out_tail = &c->out;
+    if (m->event) {
+        struct xs_msg **p = &c->events[m->hash % EVENT_BUCKETS];
+
+        while (*p != m)
+            p = &(*p)->hash_next;
+        *p = m->hash_next;
+        c->event_bytes -= sizeof(*m) + m->len;
+        c->d->memory -= sizeof(*m) + m->len;
+    } else {
+        c->replies--;
+    }
+    free(m);
+}
+
+size_t weir_store_peek(struct weir_store_conn *c, void *buf, size_t len)
+{
+    uint8_t *to = buf;
+    size_t n = 0;
+
+    for (const struct xs_msg *m = c->out; m && n < len; m = m->next) {
+        size_t part = m->len - m->done;
+
+        if (part > len - n)
+            part = len - n;
+        memcpy(to + n, m->data + m->done, part);
+        n += part;
+    }
+    return n;
+}
+
+void weir_store_sent(struct weir_store_conn *c, size_t len)
+{
+    while (len && c->out) {
+        struct xs_msg *m = c->out;
+        size_t part = m->len - m->done;
+
+        if (part > len)
+            part = len;
+        m->done += (uint32_t)part;
+        len -= part;
+        if (m->done == m->len)
+            message_sent(c, m);
+    }
+}
+
+size_t weir_store_space(struct weir_store_conn *c, void **at)
+{
+    if (c->dead)
+        return 0;
+    if (c->in_off) {
+        c->in_len -= c->in_off;
+        memmove(c->in, c->in + c->in_off, c->in_len);
+        c->in_off = 0;
+    }
+    *at = c->in + c->in_len;
+    return IN_SIZE - c->in_len;
+}
+
+void weir_store_fed(struct weir_store_conn *c, size_t len)
+{
+    c->in_len += (uint32_t)len;
+}
+
+static bool blocked(const struct weir_store_conn *c)
+{
+    uint64_t limit =
+        c->privileged ? PRIV_REPLIES : c->d->quota[WEIR_QUOTA_OUTSTANDING];
+
+    return limit && c->replies >= limit;
+}
+
+bool weir_store_pending(const struct weir_store_conn *c)
+{
+    uint32_t have = c->in_len - c->in_off;
+    struct weir_xs_hdr h;
+
+    if (c->dead || blocked(c) || have < WEIR_XS_HDR_SIZE)
+        return false;
+    return weir_xs_hdr_get(&h, c->in + c->in_off) ||
+           have >= WEIR_XS_HDR_SIZE + h.len;
+}
+
+int weir_store_run(struct weir_store_conn *c, unsigned max)
+{
+    unsigned n = 0;
+
+    while (n < max && weir_store_pending(c)) {
+        const uint8_t *msg = c->in + c->in_off;
+        char payload[WEIR_XS_PAYLOAD_MAX + 1];
+
+        if (weir_xs_hdr_get(&c->hdr, msg)) {
+            xs_kill(c, -EPROTO, "message longer than 4096 bytes");
+            break;
+        }
+        memcpy(payload, msg + WEIR_XS_HDR_SIZE, c->hdr.len);
+        payload[c->hdr.len] = '\0';
+        c->in_off += WEIR_XS_HDR_SIZE + c->hdr.len;
+        c->quota_hit = NULL;
+        xs_request(c, payload);
+        n++;
+    }
+    return c->dead ? c->dead : (int)n;
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weir-xenstored: connections over ring pages.  The page belongs to the
+ * domain and may hold anything at any time; a page that makes no sense ends
+ * its own connection, which the domain may ask to begin anew.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ring/barrier.h"
+#include "xenbus/server.h"
+#include "xenbus/wire.h"
+
+#define STORE_REF 1u /* GNTTAB_RESERVED_XENSTORE */
+
+static void tell(struct weir_xsd_peer *p)
+{
+    struct weir_port *port = p->x->port;
+
+    port->ops->evtchn_notify(port, p->evtchn);
+}
+
+/* Both streams empty, nothing outstanding: what the domain asked for. */
+static void start_over(struct weir_xsd_peer *p)
+{
+    struct weir_xs_page *page = p->page;
+
+    weir_store_reset(p->conn);
+    p->req_cons = p->rsp_prod = 0;
+    weir_store_relaxed32(&page->req_cons, 0);
+    weir_store_relaxed32(&page->req_prod, 0);
+    weir_store_relaxed32(&page->rsp_cons, 0);
+    weir_store_relaxed32(&page->rsp_prod, 0);
+    weir_store_relaxed32(&page->error, WEIR_XS_RING_ERROR_NONE);
+    weir_store_release32(&page->connection, WEIR_XS_CONNECTED);
+    tell(p);
+}
+
+static bool ring_wake(struct weir_xsd_peer *p)
+{
+    struct weir_port *port = p->x->port;
+
+    port->ops->evtchn_clear(port, p->evtchn);
+    if (weir_load_acquire32(&p->page->connection) == WEIR_XS_RECONNECT)
+        start_over(p);
+    return !p->broken;
+}
+
+static int ring_fill(struct weir_xsd_peer *p, bool *more)
+{
+    struct weir_xs_page *page = p->page;
+    bool notify = false;
+    void *at = NULL;
+    size_t room = weir_store_space(p->conn, &at);
+    int n;
+
+    if (!room)
+        return 0;
+    n = weir_xs_pull(page->req, &page->req_prod, &page->req_cons, &p->req_cons,
+                     at, room, &notify);
+    if (n < 0)
+        return n;
+    weir_store_fed(p->conn, (size_t)n);
+    if (notify)
+        tell(p);
+    if (n)
+        *more = true;
+    return 0;
+}
+
+static int ring_flush(struct weir_xsd_peer *p, bool *more)
+{
+    struct weir_xs_page *page = p->page;
+    uint8_t buf[WEIR_XS_RING_SIZE];
+    size_t len = weir_store_peek(p->conn, buf, sizeof(buf));
+    bool notify = false;
+    int n;
+
+    if (!len)
+        return 0;
+    n = weir_xs_push(page->rsp, &page->rsp_prod, &page->rsp_cons, &p->rsp_prod,
+                     buf, len, &notify);
+    if (n < 0)
+        return n;
+    weir_store_sent(p->conn, (size_t)n);
+    if (notify)
+        tell(p);
+    if (n)
+        *more = true;
+    return 0;
+}
+
+/* Stays mapped and silent until the domain reconnects or is released. */
+static void ring_fail(struct weir_xsd_peer *p, int err)
+{
+    uint32_t code =
+        err == -EPROTO ? WEIR_XS_RING_ERROR_INDEX : WEIR_XS_RING_ERROR_COMM;
+
+    if (weir_store_dead(p->conn) == -EPROTO)
+        code = WEIR_XS_RING_ERROR_PROTO;
+    weir_store_reset(p->conn);
+    p->broken = true;
+    weir_store_release32(&p->page->error, code);
+    tell(p);
+}
+
+static const struct weir_xsd_peer_ops ring_ops = {
+    .fill = ring_fill,
+    .flush = ring_flush,
+    .wake = ring_wake,
+    .fail = ring_fail,
+};
+
+static struct weir_xsd_peer *find(struct weir_xsd *x, domid_t domid)
+{
+    struct weir_xsd_peer *p = x->peers;
+
+    while (p && (p->gone || p->ops != &ring_ops || p->domid != domid))
+        p = p->next;
+    return p;
+}
+
+static void detach(struct weir_xsd_peer *p)
+{
+    struct weir_port *port = p->x->port;
+    struct weir_unmap_op un = {.addr = p->page, .handle = p->map_handle};
+
+    if (p->evtchn)
+        port->ops->evtchn_close(port, p->evtchn);
+    if (p->page)
+        port->ops->unmap(port, &un, 1);
+    p->evtchn = 0;
+    p->page = NULL;
+}
+
+static int attach(struct weir_xsd_peer *p, evtchn_port_t remote)
+{
+    struct weir_port *port = p->x->port;
+    struct weir_map_op map = {.dom = p->domid, .ref = STORE_REF};
+    int r = port->ops->map(port, &map, 1);
+
+    if (!r)
+        r = map.status;
+    if (r)
+        return r;
+    p->page = map.addr;
+    p->map_handle = map.handle;
+    r = port->ops->evtchn_bind(port, p->domid, remote, &p->evtchn);
+    if (!r) {
+        r = port->ops->evtchn_fd(port, p->evtchn);
+        r = r < 0 ? r : weir_xsd_peer_watch(p, r);
+    }
+    if (r)
+        return r;
+    p->broken = false;
+    p->req_cons = weir_load_relaxed32(&p->page->req_cons);
+    p->rsp_prod = weir_load_relaxed32(&p->page->rsp_prod);
+    weir_store_relaxed32(&p->page->error, WEIR_XS_RING_ERROR_NONE);
+    weir_store_release32(&p->page->server_features,
+                         weir_store_features(p->x->store, p->domid));
+    tell(p); /* it may have been waiting for us */
+    return 0;
+}
+
+int weir_xsd_introduce(void *context, domid_t domid, uint64_t frame,
+                       evtchn_port_t port, bool again)
+{
+    struct weir_xsd *x = context;
+    struct weir_xsd_peer *p;
+    int r;
+
+    (void)frame; /* the grant says which it is */
+    (void)again;
+    if (!x->port)
+        return -ENOSYS; /* no rings without a hypervisor */
+    p = find(x, domid);
+    if (p) {
+        weir_xsd_peer_unwatch(p);
+        detach(p);
+        weir_store_reset(p->conn);
+    } else {
+        p = weir_xsd_peer_new(x, domid, &ring_ops);
+    }
+    if (!p)
+        return -ENOMEM;
+    r = attach(p, port);
+    if (r) {
+        weir_xsd_peer_unwatch(p);
+        detach(p);
+        weir_xsd_peer_end(p);
+        return r;
+    }
+    p->again = x->again = true;
+    return 0;
+}
+
+void weir_xsd_release(void *context, domid_t domid)
+{
+    struct weir_xsd *x = context;
+    struct weir_xsd_peer *p = find(x, domid);
+
+    if (!p)
+        return;
+    weir_xsd_peer_unwatch(p);
+    detach(p);
+    weir_xsd_peer_end(p);
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The registry: life of the whole.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenbus/store_int.h"
+
+static const uint64_t default_quota[WEIR_QUOTA_COUNT] = {
+    [WEIR_QUOTA_NODES] = 1000,      [WEIR_QUOTA_WATCHES] = 128,
+    [WEIR_QUOTA_TRANSACTIONS] = 10, [WEIR_QUOTA_OUTSTANDING] = 20,
+    [WEIR_QUOTA_NODE_SIZE] = 2048,  [WEIR_QUOTA_PERMS] = 5,
+    [WEIR_QUOTA_TX_NODES] = 1024,   [WEIR_QUOTA_MEMORY] = 2560 * 1024,
+};
+
+void xs_log(struct weir_store *s, enum weir_log_level level, const char *fmt,
+            ...)
+{
+    char line[256];
+    va_list ap;
+
+    if (!s->ops->log)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    s->ops->log(s->context, level, line);
+}
+
+uint64_t xs_now(struct weir_store *s)
+{
+    return s->ops->now_ns ? s->ops->now_ns(s->context) : 0;
+}
+
+/* A first node, owned by domain 0, closed to others. */
+static struct weir_node *plant(struct weir_store *s, struct weir_node *parent,
+                               const char *name)
+{
+    static const struct weir_xs_perm closed = {.domid = 0, .mask = 0};
+    struct weir_node *n = weir_node_new(&s->node_bytes, name, strlen(name));
+
+    if (!n)
+        return NULL;
+    n->gen = n->listgen = ++s->gen;
+    if (weir_node_set_perms(n, &closed, 1) || xs_charge(s, n))
+        goto fail;
+    if (parent && weir_node_add(parent, n)) {
+        xs_uncharge(s, n);
+        goto fail;
+    }
+    return n;
+fail:
+    weir_node_unref(n);
+    return NULL;
+}
+
+int weir_store_new(const struct weir_store_ops *ops, void *context,
+                   struct weir_store **out)
+{
+    struct weir_store *s = calloc(1, sizeof(*s));
+    struct weir_node *root, *tool;
+
+    if (!s)
+        return -ENOMEM;
+    s->ops = ops;
+    s->context = context;
+    memcpy(s->quota, default_quota, sizeof(s->quota));
+    s->top = plant(s, NULL, "");
+    root = s->top ? plant(s, s->top, "") : NULL;
+    tool = root ? plant(s, root, "tool") : NULL;
+    if (!tool || !plant(s, tool, "xenstored") ||
+        !plant(s, s->top, "@introduceDomain") ||
+        !plant(s, s->top, "@releaseDomain")) {
+        weir_store_free(s);
+        return -ENOMEM;
+    }
+    *out = s;
+    return 0;
+}
+
+void weir_store_free(struct weir_store *s)
+{
+    if (!s)
+        return;
+    while (s->conns)
+        weir_store_disconnect(s->conns);
+    weir_node_unref(s->top);
+    for (unsigned i = 0; i <= WEIR_XS_DOMID_MAX; i++)
+        free(s->domains[i]);
+    free(s);
+}
+
+int weir_store_set_quota(struct weir_store *s, enum weir_store_quota q,
+                         uint64_t value)
+{
+    if ((unsigned)q >= WEIR_QUOTA_COUNT)
+        return -EINVAL;
+    s->quota[q] = value;
+    return 0;
+}
+
+const char *weir_store_quota_name(enum weir_store_quota q)
+{
+    static const char *const names[WEIR_QUOTA_COUNT] = {
+        [WEIR_QUOTA_NODES] = "nodes",
+        [WEIR_QUOTA_WATCHES] = "watches",
+        [WEIR_QUOTA_TRANSACTIONS] = "transactions",
+        [WEIR_QUOTA_OUTSTANDING] = "outstanding",
+        [WEIR_QUOTA_NODE_SIZE] = "node-size",
+        [WEIR_QUOTA_PERMS] = "permissions",
+        [WEIR_QUOTA_TX_NODES] = "transaction-nodes",
+        [WEIR_QUOTA_MEMORY] = "memory",
+    };
+
+    return (unsigned)q < WEIR_QUOTA_COUNT ? names[q] : "?";
+}
+
+uint32_t weir_store_features(struct weir_store *s, domid_t domid)
+{
+    struct xs_domain *d = xs_domain_get(s, domid);
+
+    return d ? d->features : 0;
+}
+
+void weir_store_tick(struct weir_store *s)
+{
+    uint64_t now = xs_now(s);
+
+    for (struct weir_store_conn *c = s->conns; c; c = c->next) {
+        const struct xs_msg *m = c->out;
+
+        while (m && !m->event)
+            m = m->next;
+        if (m && !c->privileged && !c->dead &&
+            now - m->queued_ns > EVENT_MAX_NS)
+            xs_kill(c, -ETIMEDOUT, "an event was not read for 20 s");
+    }
+}
+
+/* What every domain is charged for, recomputed. */
+struct tally {
+    uint32_t nodes;
+    size_t memory;
+};
+
+static int tally_node(struct weir_node *n, const struct weir_node *parent,
+                      struct tally *t, char *line, size_t size)
+{
+    unsigned owner = xs_owner(n);
+
+    if (!n->nperms || n->refs == 0) {
+        snprintf(line, size, "node '%s' below '%s': %u permissions, %u refs",
+                 n->name, parent ? parent->name : "", n->nperms, n->refs);
+        return -EIO;
+    }
+    t[owner].nodes++;
+    t[owner].memory += weir_node_bytes(n);
+    for (uint32_t i = 0; i < n->nchildren; i++) {
+        if (i && strcmp(n->children[i - 1]->name, n->children[i]->name) >= 0) {
+            snprintf(line, size, "children of '%s' out of order", n->name);
+            return -EIO;
+        }
+        if (tally_node(n->children[i], n, t, line, size))
+            return -EIO;
+    }
+    return 0;
+}
+
+static void tally_conns(struct weir_store *s, struct tally *t)
+{
+    for (struct weir_store_conn *c = s->conns; c; c = c->next) {
+        t[c->d->domid].memory += c->event_bytes;
+        for (struct xs_watch *w = c->watches; w; w = w->next)
+            t[c->d->domid].memory +=
+                sizeof(*w) + strlen(w->path) + strlen(w->token);
+        for (struct xs_tx *x = c->txs; x; x = x->next)
+            t[c->d->domid].memory += x->memory;
+    }
+}
+
+int weir_store_check(struct weir_store *s, char *line, size_t size)
+{
+    struct tally *t = calloc(WEIR_XS_DOMID_MAX + 1, sizeof(*t));
+    int r;
+
+    if (!t)
+        return -ENOMEM;
+    r = tally_node(s->top, NULL, t, line, size);
+    tally_conns(s, t);
+    for (unsigned i = 0; !r && i <= WEIR_XS_DOMID_MAX; i++) {
+        const struct xs_domain *d = s->domains[i];
+        uint32_t nodes = d ? d->nodes : 0;
+        size_t memory = d ? d->memory : 0;
+
+        if (nodes != t[i].nodes || memory != t[i].memory) {
+            snprintf(line, size,
+                     "domain %u: %u nodes, %zu bytes charged; %u, %zu found", i,
+                     nodes, memory, t[i].nodes, t[i].memory);
+            r = -EIO;
+        }
+    }
+    free(t);
+    return r;
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Registry: transactions.
+ *
+ * A transaction holds a reference to the tree as it was (base) and works on
+ * its own copy-on-write version of it (top).  It notes per path what it relied
+ * on.  At its end each noted path must be in the present tree what it was in
+ * base (existence, generation of the node, generation of its children); then
+ * what it wrote is put into the present tree.  Two transactions that make
+ * different children of one node do not disturb each other, unless one of
+ * them listed the children.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenbus/store_int.h"
+
+struct xs_tx *xs_tx_find(struct weir_store_conn *c, uint32_t id)
+{
+    struct xs_tx *tx = c->txs;
+
+    while (tx && tx->id != id)
+        tx = tx->next;
+    return tx;
+}
+
+static uint32_t hash_path(const char *p)
+{
+    uint32_t h = 2166136261u;
+
+    while (*p)
+        h = (h ^ (uint8_t)*p++) * 16777619u;
+    return h;
+}
+
+static int tx_charge(struct weir_store_conn *c, struct xs_tx *tx, size_t bytes)
+{
+    if (xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, bytes))
+        return -ENOMEM;
+    c->d->memory += bytes;
+    tx->memory += bytes;
+    return 0;
+}
+
+int xs_tx_note(struct weir_store_conn *c, struct xs_tx *tx, const char *path,
+               uint32_t what, size_t bytes)
+{
+    struct xs_tx_entry *e;
+    uint32_t hash;
+    int r;
+
+    if (!tx)
+        return 0;
+    hash = hash_path(path);
+    for (uint32_t i = 0; i < tx->n; i++) {
+        e = &tx->entries[i];
+        if (e->hash == hash && !strcmp(e->path, path)) {
+            e->what |= what;
+            return bytes ? tx_charge(c, tx, bytes) : 0;
+        }
+    }
+    if (xs_over(c, WEIR_QUOTA_TX_NODES, tx->n, 1))
+        return -ENOSPC;
+    if (tx->n == tx->room) {
+        uint32_t room = tx->room ? tx->room * 2 : 16;
+
+        e = realloc(tx->entries, room * sizeof(*e));
+        if (!e)
+            return -ENOMEM;
+        tx->entries = e;
+        tx->room = room;
+    }
+    r = tx_charge(c, tx, bytes + strlen(path) + sizeof(*e));
+    if (r)
+        return r;
+    e = &tx->entries[tx->n];
+    e->path = strdup(path);
+    if (!e->path)
+        return -ENOMEM;
+    e->hash = hash;
+    e->what = what;
+    tx->n++;
+    return 0;
+}
+
+static void tx_free(struct weir_store_conn *c, struct xs_tx *tx)
+{
+    for (uint32_t i = 0; i < tx->n; i++)
+        free(tx->entries[i].path);
+    free(tx->entries);
+    weir_node_unref(tx->base);
+    weir_node_unref(tx->top);
+    c->d->memory -= tx->memory;
+    c->d->transactions--;
+    free(tx);
+}
+
+void xs_tx_free_all(struct weir_store_conn *c)
+{
+    while (c->txs) {
+        struct xs_tx *tx = c->txs;
+
+        c->txs = tx->next;
+        tx_free(c, tx);
+    }
+}
+
+static size_t tree_bytes(const struct weir_node *n)
+{
+    size_t sum = weir_node_bytes(n) + n->room * sizeof(*n->children);
+
+    for (uint32_t i = 0; i < n->nchildren; i++)
+        sum += tree_bytes(n->children[i]);
+    return sum;
+}
+
+/* The oldest open transaction not yet failed; unprivileged ones first. */
+static struct xs_tx *oldest(struct weir_store *s, bool privileged)
+{
+    struct xs_tx *old = NULL;
+
+    for (struct weir_store_conn *c = s->conns; c; c = c->next)
+        for (struct xs_tx *tx = c->txs; tx; tx = tx->next)
+            if (c->privileged == privileged && !tx->failed &&
+                (!old || tx->started < old->started))
+                old = tx;
+    return old;
+}
+
+/* A transaction nobody ends keeps the tree of its start alive, and with it
+ * what others change meanwhile.  When that is too much the oldest fails: it
+ * goes on with the present tree, and its end says EAGAIN. */
+void xs_tx_bound_snapshots(struct weir_store *s)
+{
+    while (s->node_bytes > s->live_bytes + SNAPSHOT_MAX) {
+        struct xs_tx *tx;
+
+        s->live_bytes = tree_bytes(s->top);
+        if (s->node_bytes <= s->live_bytes + SNAPSHOT_MAX)
+            return;
+        tx = oldest(s, false);
+        if (!tx)
+            tx = oldest(s, true);
+        if (!tx)
+            return;
+        xs_log(s, WEIR_LOG_WARN, "transaction %u failed: open for too long",
+               tx->id);
+        tx->failed = -EAGAIN;
+        weir_node_unref(tx->base);
+        weir_node_unref(tx->top);
+        tx->base = weir_node_ref(s->top);
+        tx->top = weir_node_ref(s->top);
+    }
+}
+
+int xs_do_tx_start(struct weir_store_conn *c, const char *p, size_t len)
+{
+    struct xs_tx *tx;
+    char id[12];
+
+    (void)p;
+    if (len > 1)
+        return -EINVAL;
+    if (c->hdr.tx_id)
+        return -EBUSY;
+    if (xs_over(c, WEIR_QUOTA_TRANSACTIONS, c->d->transactions, 1))
+        return -ENOSPC;
+    tx = calloc(1, sizeof(*tx));
+    if (!tx)
+        return -ENOMEM;
+    do {
+        tx->id = ++c->next_tx;
+    } while (!tx->id || xs_tx_find(c, tx->id));
+    tx->base = weir_node_ref(c->s->top);
+    tx->top = weir_node_ref(c->s->top);
+    tx->started = ++c->s->tx_started;
+    tx->next = c->txs;
+    c->txs = tx;
+    c->d->transactions++;
+    snprintf(id, sizeof(id), "%u", tx->id);
+    return xs_reply(c, id, strlen(id) + 1);
+}
+
+static bool conflicts(struct weir_store *s, const struct xs_tx *tx)
+{
+    if (tx->base == s->top)
+        return false;
+    for (uint32_t i = 0; i < tx->n; i++) {
+        const struct xs_tx_entry *e = &tx->entries[i];
+        const struct weir_node *was = weir_tree_find(tx->base, e->path);
+        const struct weir_node *is = weir_tree_find(s->top, e->path);
+
+        if (was == is)
+            continue;
+        if (!was || !is)
+            return true;
+        if ((e->what & DEP_NODE && was->gen != is->gen) ||
+            (e->what & DEP_LIST && was->listgen != is->listgen))
+            return true;
+    }
+    return false;
+}
+
+static struct xs_domain *touch(struct weir_store *s, const struct weir_node *n)
+{
+    struct xs_domain *d = xs_domain_get(s, xs_owner(n));
+
+    if (d && !d->touched) {
+        d->touched = true;
+        d->next_touched = s->touched;
+        s->touched = d;
+    }
+    return d;
+}
+
+/* What the transaction changes, per domain, in delta_nodes, delta_memory. */
+static int deltas(struct weir_store *s, const struct xs_tx *tx)
+{
+    for (uint32_t i = 0; i < tx->n; i++) {
+        const struct xs_tx_entry *e = &tx->entries[i];
+
+        if (!(e->what & TX_WRITTEN))
+            continue;
+        for (int sign = -1; sign <= 1; sign += 2) {
+            struct weir_node *top = sign < 0 ? s->top : tx->top;
+            const struct weir_node *n = weir_tree_find(top, e->path);
+            struct xs_domain *d = n ? touch(s, n) : NULL;
+
+            if (n && !d)
+                return -ENOMEM;
+            if (!d)
+                continue;
+            d->delta_nodes += sign;
+            d->delta_memory += sign * (int64_t)weir_node_bytes(n);
+        }
+    }
+    return 0;
+}
+
+static void settle(struct weir_store *s, bool keep)
+{
+    while (s->touched) {
+        struct xs_domain *d = s->touched;
+
+        s->touched = d->next_touched;
+        d->touched = false;
+        if (keep) {
+            d->nodes = (uint32_t)(d->nodes + d->delta_nodes);
+            d->memory = (size_t)((int64_t)d->memory + d->delta_memory);
+        }
+        d->delta_nodes = d->delta_memory = 0;
+    }
+}
+
+static int too_much(struct weir_store_conn *c, const struct xs_tx *tx)
+{
+    const struct xs_domain *d = c->d;
+
+    if (d->delta_nodes > 0 &&
+        xs_over(c, WEIR_QUOTA_NODES, d->nodes, (uint64_t)d->delta_nodes))
+        return -ENOSPC;
+    /* the transaction's own charge ends with it */
+    if (d->delta_memory > 0 &&
+        xs_over(c, WEIR_QUOTA_MEMORY, d->memory - tx->memory,
+                (uint64_t)d->delta_memory))
+        return -ENOMEM;
+    return 0;
+}
+
+static int by_path(const void *a, const void *b)
+{
+    const struct xs_tx_entry *x = a, *y = b;
+
+    return strcmp(x->path, y->path);
+}
+
+/* Makes path in the present tree what it is in the transaction's. */
+static int put_node(struct weir_store *s, const struct weir_node *from,
+                    const char *path)
+{
+    struct weir_node *n = weir_tree_own(&s->top, path);
+    bool fresh = !n;
+
+    if (fresh) {
+        char up[WEIR_XS_PATH_MAX + 1];
+        struct weir_node *parent;
+
+        if (weir_tree_find(s->top, path) || !weir_path_parent_copy(path, up))
+            return -ENOMEM;
+        parent = weir_tree_own(&s->top, up);
+        n = parent ? weir_node_new(from->total, from->name, from->name_len)
+                   : NULL;
+        if (!n)
+            return -ENOMEM;
+        n->listgen = ++s->gen;
+        if (weir_node_add(parent, n)) {
+            weir_node_unref(n);
+            return -ENOMEM;
+        }
+        parent->listgen = ++s->gen;
+    }
+    if (weir_node_set_value(n, from->value, from->value_len) ||
+        weir_node_set_perms(n, from->perms, from->nperms))
+        return -ENOMEM;
+    n->gen = ++s->gen;
+    return 0;
+}
+
+static int apply(struct weir_store *s, struct xs_tx *tx)
+{
+    struct xs_tx_entry *sorted;
+    int r = 0;
+
+    if (tx->base == s->top) {
+        weir_node_unref(s->top);
+        s->top = weir_node_ref(tx->top);
+        return 0;
+    }
+    if (!tx->n)
+        return 0;
+    sorted = malloc(tx->n * sizeof(*sorted)); /* parents before children */
+    if (!sorted)
+        return -ENOMEM;
+    memcpy(sorted, tx->entries, tx->n * sizeof(*sorted));
+    qsort(sorted, tx->n, sizeof(*sorted), by_path);
+    for (uint32_t i = 0; !r && i < tx->n; i++) {
+        const char *path = sorted[i].path;
+        const struct weir_node *from;
+
+        if (!(sorted[i].what & TX_WRITTEN))
+            continue;
+        from = weir_tree_find(tx->top, path);
+        if (from)
+            r = put_node(s, from, path);
+        else if (weir_tree_find(s->top, path))
+            r = weir_tree_remove(&s->top, path, ++s->gen);
+    }
+    free(sorted);
+    return r;
+}
+
+static int commit(struct weir_store_conn *c, struct xs_tx *tx)
+{
+    struct weir_store *s = c->s;
+    struct weir_node *before;
+    int r;
+
+    if (tx->failed)
+        return tx->failed;
+    if (conflicts(s, tx))
+        return -EAGAIN;
+    r = deltas(s, tx);
+    if (!r)
+        r = too_much(c, tx);
+    before = weir_node_ref(s->top);
+    if (!r)
+        r = apply(s, tx);
+    if (r) { /* back to what was, as if nothing had been */
+        weir_node_unref(s->top);
+        s->top = before;
+        settle(s, false);
+        return r;
+    }
+    settle(s, true);
+    for (uint32_t i = 0; i < tx->n; i++) {
+        const struct xs_tx_entry *e = &tx->entries[i];
+
+        if (e->what & TX_REMOVED)
+            xs_fire_removed(s, e->path, before);
+        else if (e->what & TX_CHANGED)
+            xs_fire(s, e->path, before);
+    }
+    weir_node_unref(before);
+    return 0;
+}
+
+int xs_do_tx_end(struct weir_store_conn *c, const char *p, size_t len)
+{
+    struct xs_tx **at = &c->txs, *tx;
+    int r = 0;
+
+    if (len != 2 || (p[0] != 'T' && p[0] != 'F') || p[1])
+        return -EINVAL;
+    while (*at && (*at)->id != c->hdr.tx_id)
+        at = &(*at)->next;
+    tx = *at;
+    if (!tx)
+        return -ENOENT;
+    *at = tx->next; /* an event of the commit may end the connection */
+    if (p[0] == 'T')
+        r = commit(c, tx);
+    tx_free(c, tx);
+    return r ? r : xs_reply_ok(c);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Registry: watches, and who is told of what.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenbus/store_int.h"
+
+/* What the connection may do with a node: READ, WRITE, OWNER. */
+unsigned xs_allowed(const struct weir_store_conn *c, const struct weir_node *n)
+{
+    const unsigned all = WEIR_XS_PERM_READ | WEIR_XS_PERM_WRITE | PERM_OWNER;
+    int32_t me = c->d->domid, target = c->d->target;
+
+    if (c->privileged)
+        return all;
+    if (!n->nperms)
+        return 0;
+    if (n->perms[0].domid == me || n->perms[0].domid == target)
+        return all;
+    for (unsigned i = 1; i < n->nperms; i++)
+        if (n->perms[i].domid == me || n->perms[i].domid == target)
+            return n->perms[i].mask;
+    return n->perms[0].mask;
+}
+
+/* An event on path is for those who may read the node or its parent, before
+ * or after the change. */
+static bool may_read(const struct weir_store_conn *c, struct weir_node *top,
+                     const char *path)
+{
+    char up[WEIR_XS_PATH_MAX + 1];
+    const struct weir_node *n = weir_tree_find(top, path);
+
+    if (n && xs_allowed(c, n) & WEIR_XS_PERM_READ)
+        return true;
+    if (!n || !weir_path_parent_copy(path, up))
+        return false;
+    n = weir_tree_find(top, up);
+    return n && xs_allowed(c, n) & WEIR_XS_PERM_READ;
+}
+
+static bool permitted(const struct weir_store_conn *c, const char *path,
+                      struct weir_node *before)
+{
+    if (c->privileged)
+        return true;
+    return may_read(c, c->s->top, path) ||
+           (before && may_read(c, before, path));
+}
+
+static bool matches(const struct xs_watch *w, const char *path)
+{
+    unsigned levels;
+
+    if (!weir_xs_path_below(path, w->path, &levels))
+        return false;
+    return w->depth < 0 || levels <= (unsigned)w->depth;
+}
+
+void xs_fire(struct weir_store *s, const char *path, struct weir_node *before)
+{
+    for (struct weir_store_conn *c = s->conns; c; c = c->next) {
+        int ok = -1;
+
+        for (struct xs_watch *w = c->watches; w; w = w->next) {
+            if (!matches(w, path))
+                continue;
+            if (ok < 0)
+                ok = permitted(c, path, before);
+            if (!ok)
+                break;
+            xs_event(c, path + w->prefix, w->token);
+            if (c->dead) /* its watches are gone */
+                break;
+        }
+    }
+}
+
+/* Watches on what went with path hear of it under their own path. */
+void xs_fire_removed(struct weir_store *s, const char *path,
+                     struct weir_node *before)
+{
+    xs_fire(s, path, before);
+    for (struct weir_store_conn *c = s->conns; c; c = c->next)
+        for (struct xs_watch *w = c->watches; w; w = w->next) {
+            unsigned levels;
+
+            if (!weir_xs_path_below(w->path, path, &levels) || !levels)
+                continue;
+            if (!weir_tree_find(before, w->path) ||
+                !permitted(c, w->path, before))
+                continue;
+            xs_event(c, w->path + w->prefix, w->token);
+            if (c->dead)
+                break;
+        }
+}
+
+/* "@releaseDomain" for plain watches, "@releaseDomain/5" for those of depth 1,
+ * and for those on exactly that. */
+void xs_fire_special(struct weir_store *s, const char *path, domid_t domid)
+{
+    char full[32];
+    struct weir_node *n = weir_tree_find(s->top, path);
+
+    snprintf(full, sizeof(full), "%s/%u", path, domid);
+    for (struct weir_store_conn *c = s->conns; c; c = c->next) {
+        if (!n || !(xs_allowed(c, n) & WEIR_XS_PERM_READ))
+            continue;
+        for (struct xs_watch *w = c->watches; w; w = w->next) {
+            if (!strcmp(w->path, full))
+                xs_event(c, full, w->token);
+            else if (!strcmp(w->path, path))
+                xs_event(c, w->depth == 1 ? full : path, w->token);
+            if (c->dead)
+                break;
+        }
+    }
+}
+
+static size_t watch_bytes(const struct xs_watch *w)
+{
+    return sizeof(*w) + strlen(w->path) + strlen(w->token);
+}
+
+static void watch_free(struct weir_store_conn *c, struct xs_watch *w)
+{
+    c->d->memory -= watch_bytes(w);
+    c->d->watches--;
+    free(w->path);
+    free(w->token);
+    free(w);
+}
+
+void xs_watch_free_all(struct weir_store_conn *c)
+{
+    while (c->watches) {
+        struct xs_watch *w = c->watches;
+
+        c->watches = w->next;
+        watch_free(c, w);
+    }
+}
+
+static struct xs_watch **find(struct weir_store_conn *c, const char *path,
+                              const char *token)
+{
+    struct xs_watch **p = &c->watches;
+
+    while (*p && (strcmp((*p)->path, path) || strcmp((*p)->token, token)))
+        p = &(*p)->next;
+    return p;
+}
+
+/* "@name", or "@name/5" to hear of one domain only. */
+static int watch_path(struct weir_store_conn *c, const char *arg, char *path)
+{
+    return xs_abs_path(c, arg, true, path);
+}
+
+static int depth_arg(const char *path, const char *arg, int *depth)
+{
+    uint64_t v;
+
+    *depth = -1;
+    if (!arg || !*arg) /* old clients send an empty reserved string */
+        return 0;
+    if (weir_xs_parse_u64(arg, &v) || v > WEIR_XS_PATH_MAX)
+        return -EINVAL;
+    if (path[0] == '@' && v != 1)
+        return -EINVAL;
+    *depth = (int)v;
+    return 0;
+}
+
+static int watch_add(struct weir_store_conn *c, const char *path,
+                     const char *token, bool relative, int depth)
+{
+    struct xs_watch *w = calloc(1, sizeof(*w));
+    struct xs_watch **end = &c->watches;
+
+    if (!w)
+        return -ENOMEM;
+    w->path = strdup(path);
+    w->token = strdup(token);
+    if (!w->path || !w->token) {
+        free(w->path);
+        free(w->token);
+        free(w);
+        return -ENOMEM;
+    }
+    w->depth = depth;
+    if (relative) {
+        char base[32];
+
+        w->prefix = (unsigned)snprintf(base, sizeof(base), "/local/domain/%u/",
+                                       c->d->domid);
+    }
+    while (*end)
+        end = &(*end)->next;
+    *end = w;
+    c->d->watches++;
+    c->d->memory += watch_bytes(w);
+    return 0;
+}
+
+int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
+{
+    char path[WEIR_XS_PATH_MAX + 1];
+    const char *argv[3] = {0};
+    bool relative;
+    int n = weir_xs_split(p, len, argv, 3, true), depth, r;
+    size_t cost;
+
+    if (n < 2 || n > 3)
+        return -EINVAL;
+    r = watch_path(c, argv[0], path);
+    if (!r)
+        r = depth_arg(path, argv[2], &depth);
+    if (r)
+        return r;
+    relative = argv[0][0] != '/' && argv[0][0] != '@';
+    if (*find(c, path, argv[1]))
+        return -EEXIST;
+    if (xs_over(c, WEIR_QUOTA_WATCHES, c->d->watches, 1))
+        return -E2BIG;
+    cost = sizeof(struct xs_watch) + strlen(path) + strlen(argv[1]);
+    if (xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, cost))
+        return -ENOMEM;
+    /* An event that could not be sent would be one nobody hears of. */
+    if (strlen(path) + strlen(argv[1]) + 2 > WEIR_XS_PAYLOAD_MAX)
+        return -EINVAL;
+    r = watch_add(c, path, argv[1], relative, depth);
+    if (r)
+        return r;
+    r = xs_reply_ok(c);
+    xs_event(c, argv[0], argv[1]);
+    return r;
+}
+
+int xs_do_unwatch(struct weir_store_conn *c, const char *p, size_t len)
+{
+    char path[WEIR_XS_PATH_MAX + 1];
+    const char *argv[2];
+    struct xs_watch **at, *w;
+    int n = weir_xs_split(p, len, argv, 2, true), r;
+
+    if (n < 2 || n > 3)
+        return -EINVAL;
+    r = watch_path(c, argv[0], path);
+    if (r)
+        return r;
+    at = find(c, path, argv[1]);
+    w = *at;
+    if (!w)
+        return -ENOENT;
+    *at = w->next;
+    watch_free(c, w);
+    return xs_reply_ok(c);
+}
