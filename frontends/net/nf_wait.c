@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "frontends/net/nf_private.h"
+
+/* Something to do for the caller: a frame, or room in a ring that was full. */
+static int look(struct weir_netfront *nf, struct weir_nf_queue *q, bool full)
+{
+    int rx = weir_ring_front_look_(&q->rx.r);
+    if (rx < 0)
+        return weir_nf_broken(nf, "rx ring: more answers than requests");
+    if (rx || !full)
+        return rx;
+    int tx = weir_ring_front_look_(&q->tx.r);
+    return tx < 0 ? weir_nf_broken(nf, "tx ring: more answers than requests")
+                  : tx;
+}
+
+/* Was send refused, or could the next longest frame be? */
+static bool is_full(const struct weir_nf_queue *q)
+{
+    return weir_netif_tx_front_free(&q->tx) < WEIR_NF_FRAGS ||
+           q->nfree[2] < WEIR_NF_FRAGS;
+}
+
+int weir_netfront_arm(struct weir_netfront *nf, unsigned queue,
+                      evtchn_port_t ports[2], unsigned *nports)
+{
+    struct weir_nf_queue *q = &nf->queue[queue];
+    *nports = 0;
+    if (!nf->connected || queue >= nf->nqueues)
+        return nf->reason ? -WEIR_EPROTO : -WEIR_ENOTCONN;
+    weir_netfront_flush(nf, queue);
+    ports[(*nports)++] = q->rx_evtchn;
+    int more = weir_netif_rx_front_arm(&q->rx);
+    if (!more && is_full(q)) {
+        if (q->tx_evtchn != q->rx_evtchn)
+            ports[(*nports)++] = q->tx_evtchn;
+        more = weir_netif_tx_front_arm(&q->tx);
+    }
+    return more < 0 ? weir_nf_broken(nf, "ring: more answers than requests")
+                    : more;
+}
+
+int weir_netfront_wait(struct weir_netfront *nf, unsigned queue,
+                       uint64_t timeout_ns)
+{
+    struct weir_nf_queue *q = &nf->queue[queue];
+    struct weir_port *port = nf->dev.bus->port;
+    evtchn_port_t ports[2];
+    uint64_t pending;
+    unsigned n;
+    if (!nf->connected || queue >= nf->nqueues)
+        return nf->reason ? -WEIR_EPROTO : -WEIR_ENOTCONN;
+    weir_netfront_flush(nf, queue);
+    bool full = is_full(q);
+    for (;;) {
+        int more = look(nf, q, full);
+        if (more)
+            weir_poller_worked(&q->poller);
+        if (more || !timeout_ns)
+            return more < 0 ? more : 0;
+        if (!weir_poller_idle(&q->poller))
+            break;
+    }
+    int more = weir_netfront_arm(nf, queue, ports, &n);
+    if (more)
+        return more < 0 ? more : 0;
+    weir_poller_sleeping(&q->poller);
+    int ret = port->ops->wait(port, ports, n, timeout_ns, &pending);
+    weir_poller_woken(&q->poller);
+    if (!ret && pending) {
+        q->stats.notified++;
+        q->stats.spurious += look(nf, q, true) == 0;
+    }
+    return ret;
+}
