@@ -13,5 +13,12 @@ XS_STORE := xenbus/store.c xenbus/node.c xenbus/domain.c xenbus/conn.c \
 	xenbus/request_read.c xenbus/request_write.c xenbus/request_dom.c
 $(call lib,weir-store,$(XS_STORE))
 
-$(call prog,weir-xenstored,xenbus/xenstored.c xenbus/xenstored_domain.c \
-	xenbus/server.c xenbus/server_ring.c,weir-store weir-xenbus weir-hvclient)
+# The server's I/O, apart from main, for tests too.
+$(call lib,weir-xsd,xenbus/server.c xenbus/server_ring.c)
+$(call prog,weir-xenstored,xenbus/xenstored.c xenbus/xenstored_domain.c,\
+	weir-xsd weir-store weir-xenbus weir-hvclient)
+
+XS_TEST_LIBS := weir-fakestore weir-xsd weir-store weir-xshosted weir-xenbus
+$(call lib,weir-fakestore,tests/unit/fake_store.c tests/unit/fake_xsd.c)
+$(call test,test_xs_fake,tests/unit/test_xs_fake.c,$(XS_TEST_LIBS) \
+	weir-fakeport weir-ring)
