@@ -229,6 +229,12 @@ void weir_back_follow(struct weir_back_slot *s)
             weir_back_release(s);
             return;
         }
+        /* Connected already when we came: to our predecessor, whose ring
+         * is not ours.  Our InitWait makes it publish again. */
+        if (peer != WEIR_XENBUS_CONNECTED)
+            s->stale_peer = false;
+        else if (s->stale_peer)
+            return;
         /* The frontend of a device that goes away may close, no more. */
         if (s->detaching && peer < WEIR_XENBUS_CLOSING)
             return;
@@ -285,6 +291,7 @@ static void open_dev(struct weir_back_slot *s)
         return;
     }
     s->open = true;
+    s->stale_peer = frontend_state(d) == WEIR_XENBUS_CONNECTED;
     weir_back_answer(d->be, WEIR_RES_EV_ATTACHED, &d->res, NULL);
     if (init_dev(s))
         weir_back_follow(s);

@@ -18,6 +18,7 @@ struct weir_back_slot {
     bool in_registry;          /* directory read, frontend watched */
     bool has_resource;
     bool open;                       /* cls->open succeeded */
+    bool stale_peer;                 /* the frontend is a predecessor's still */
     bool detaching;                  /* DETACH came: release when closed */
     struct weir_dev_stats spare;     /* when the statistics page is full */
     char failure[WEIR_BACK_FAILURE]; /* under the lock; "" : none */

@@ -105,8 +105,8 @@ static int set_state(struct weir_front_dev *dev, weir_xs_tx tx,
 
 static void close_dev(struct weir_front_dev *dev, enum weir_xenbus_state state)
 {
-    dev->ops->disconnect(dev);
     dev->state = state;
+    dev->ops->disconnect(dev);
     set_state(dev, 0, state);
 }
 
@@ -197,8 +197,13 @@ static bool act(struct weir_front_dev *dev, enum weir_xenbus_action what)
 static void follow(struct weir_front_dev *dev)
 {
     for (unsigned i = 0; i < STEPS; i++) {
-        enum weir_xenbus_action what =
-            weir_xenbus_front_next(dev->state, peer_state(dev));
+        enum weir_xenbus_state peer = peer_state(dev);
+        enum weir_xenbus_action what = weir_xenbus_front_next(dev->state, peer);
+
+        /* We were connected, so this InitWait is that of a successor. */
+        if (dev->state == WEIR_XENBUS_CONNECTED &&
+            peer == WEIR_XENBUS_INIT_WAIT)
+            what = WEIR_XB_PUBLISH;
 
         if (!act(dev, what))
             return;
@@ -245,6 +250,7 @@ int weir_front_attach(struct weir_front_bus *bus, struct weir_front_dev *dev,
     dev->ops = ops;
     dev->bus = bus;
     dev->state = WEIR_XENBUS_INITIALISING;
+    dev->failed = NULL;
     err = find_dir(bus, dev, cls, index);
     if (err == 0)
         err = read_backend(bus, dev);
@@ -260,10 +266,30 @@ int weir_front_attach(struct weir_front_bus *bus, struct weir_front_dev *dev,
     return err;
 }
 
+void weir_front_fail(struct weir_front_dev *dev, const char *reason)
+{
+    if (dev->failed == NULL)
+        dev->failed = reason;
+}
+
+static void close_failed(struct weir_front_dev *dev)
+{
+    const char *reason = dev->failed;
+
+    if (reason == NULL || dev->state >= WEIR_XENBUS_CLOSING)
+        return;
+    weir_xs_write_key(&dev->bus->xs, 0, dev->path, "error", reason);
+    close_dev(dev, WEIR_XENBUS_CLOSING);
+    follow(dev);
+}
+
 int weir_front_bus_poll(struct weir_front_bus *bus)
 {
     struct weir_xs_event ev;
     int n = 0, got;
+
+    for (unsigned i = 0; i < bus->ndevs; i++)
+        close_failed(bus->devs[i]);
 
     while (n < WEIR_XS_EVENTS && (got = weir_xs_next_event(&bus->xs, &ev))) {
         if (got < 0)
@@ -274,6 +300,8 @@ int weir_front_bus_poll(struct weir_front_bus *bus)
                 weir_text_equal(ev.token, bus->devs[i]->path))
                 follow(bus->devs[i]);
     }
+    /* Pages of former connections, as soon as the backend lets go. */
+    weir_gnttab_reap(bus->gnttab);
     return n;
 }
 

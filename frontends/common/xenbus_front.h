@@ -27,8 +27,10 @@ struct weir_front_ops {
     int (*publish)(struct weir_front_dev *dev, weir_xs_tx tx);
     /* Backend is Connected: read its nodes, start. */
     int (*connect)(struct weir_front_dev *dev);
-    /* Stop using shared memory; idempotent.  Requests in flight end with
-     * -WEIR_ENOTCONN unless the driver keeps them for a reconnect. */
+    /* Stop using shared memory; idempotent.  dev->state is Closing or Closed
+     * when the device ends: requests end with -WEIR_ENOTCONN.  In any other
+     * state the backend has a successor and publish follows: the driver may
+     * keep requests and send them again. */
     void (*disconnect)(struct weir_front_dev *dev);
     /* Backend changed what it may while connected (blk: sectors). NULL ok. */
     void (*changed)(struct weir_front_dev *dev);
@@ -42,7 +44,8 @@ struct weir_front_dev {
     char path[WEIR_FRONT_PATH];         /* own directory, "device/vbd/51712" */
     char backend_path[WEIR_FRONT_PATH]; /* read at attach; validated */
     domid_t backend_domid;
-    enum weir_xenbus_state state;       /* own */
+    enum weir_xenbus_state state; /* own */
+    const char *volatile failed;  /* see weir_front_fail */
 };
 
 struct weir_front_bus {
@@ -65,6 +68,10 @@ int weir_front_detach(struct weir_front_dev *dev);
 /* Handle what the registry brought, without blocking.  Returns the number of
  * events handled. */
 int weir_front_bus_poll(struct weir_front_bus *bus);
+/* The class driver found the backend breaking the protocol: the next
+ * weir_front_bus_poll disconnects the device, writes reason (a string that
+ * lives on) into its `error` node and goes to Closing.  Any thread. */
+void weir_front_fail(struct weir_front_dev *dev, const char *reason);
 /* Poll until dev->state == want (0), it is Closed (-WEIR_ENOTCONN) or the time
  * is over (-WEIR_ETIMEDOUT). */
 int weir_front_wait_state(struct weir_front_dev *dev,
