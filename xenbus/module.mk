@@ -16,7 +16,7 @@ $(call lib,weir-store,$(XS_STORE))
 # The server's I/O, apart from main, for tests too.
 $(call lib,weir-xsd,xenbus/server.c xenbus/server_ring.c)
 $(call prog,weir-xenstored,xenbus/xenstored.c xenbus/xenstored_domain.c,\
-	weir-xsd weir-store weir-xenbus weir-hvclient)
+	weir-xsd weir-store weir-xenbus weir-hvclient,$$(HVCLIENT_LIBS))
 
 XS_TEST_LIBS := weir-fakestore weir-xsd weir-store weir-xshosted weir-xenbus
 $(call lib,weir-fakestore,tests/unit/fake_store.c tests/unit/fake_xsd.c)

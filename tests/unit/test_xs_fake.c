@@ -76,7 +76,7 @@ struct rig {
 
 static void rig_up(struct rig *r)
 {
-    r->m = weir_fake_machine_new(64);
+    r->m = weir_fake_machine_new(1024);
     r->store = weir_fake_domain_add(r->m, 1, 0);
     r->guest = weir_fake_domain_add(r->m, 5, 0);
     assert_int_equal(
