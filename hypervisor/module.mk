@@ -1,1 +1,24 @@
 # hypervisor: what this folder builds; the macros are in ../Makefile
+
+HV_CORE := $(addprefix hypervisor/,codec.c console.c ctl.c ctl_ops.c domain.c \
+	domain_end.c domain_run.c event.c frames.c grant.c host.c hyper_event.c \
+	hyper_grant.c hyper_mem.c hyper_start.c hypercall.c iospace.c log.c \
+	memory.c pagewin.c pagewin_probe.c track.c verify.c verify_fds.c \
+	verify_maps.c)
+HV_CLIENT := hypervisor/codec.c $(addprefix hypervisor/client/,control.c \
+	process.c process_call.c process_evt.c process_log.c process_mem.c \
+	seal.c seal_filter.c seal_list.c window.c)
+
+$(call lib,weir-hvcore,$(HV_CORE))
+$(call lib,weir-hvclient,$(HV_CLIENT))
+$(call prog,weir-hv,hypervisor/main.c,weir-hvcore)
+# What a program that links weir-hvclient links too.
+HVCLIENT_LIBS := -lseccomp -lcap-ng
+
+INSTALL_HEADERS += hypervisor/hv_abi.h hypervisor/client/control.h \
+	hypervisor/client/process.h
+
+# End to end: a weir-hv and puppet domains in it.
+HV_DRIVER := tests/e2e/hv_driver.c
+$(call helper,hv_puppet,tests/e2e/hv_puppet.c,weir-hvclient,$(HVCLIENT_LIBS))
+$(call test,hv_grants,tests/e2e/hv_grants.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))

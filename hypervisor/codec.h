@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Bytes of hv_abi.h's messages to values and back.  Pure functions: no
+ * memory is allocated, no descriptor touched.  Decoders take untrusted bytes
+ * with their length and return 0 or -EINVAL.  Encoders write into a buffer
+ * that the caller made large enough and return the bytes written.
+ */
+#ifndef WEIR_HYPERVISOR_CODEC_H
+#define WEIR_HYPERVISOR_CODEC_H
+
+#include "hypervisor/client/control.h"
+#include "hypervisor/hv_abi.h"
+
+static inline uint16_t weir_le16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static inline uint32_t weir_le32(const uint8_t *p)
+{
+    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
+           (uint32_t)p[3] << 24;
+}
+
+static inline uint64_t weir_le64(const uint8_t *p)
+{
+    return (uint64_t)weir_le32(p) | (uint64_t)weir_le32(p + 4) << 32;
+}
+
+static inline void weir_put16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)v;
+    p[1] = (uint8_t)(v >> 8);
+}
+
+static inline void weir_put32(uint8_t *p, uint32_t v)
+{
+    weir_put16(p, (uint16_t)v);
+    weir_put16(p + 2, (uint16_t)(v >> 16));
+}
+
+static inline void weir_put64(uint8_t *p, uint64_t v)
+{
+    weir_put32(p, (uint32_t)v);
+    weir_put32(p + 4, (uint32_t)(v >> 32));
+}
+
+struct weir_hv_header {
+    uint16_t op; /* with WEIR_HV_REPLY in a reply */
+    uint32_t seq;
+    int32_t status;
+    uint16_t count;
+    uint16_t size; /* whole message, bytes */
+};
+
+/* size and version are checked against the packet's len. */
+int weir_hv_get_header(const uint8_t *buf, size_t len,
+                       struct weir_hv_header *h);
+void weir_hv_put_header(uint8_t *buf, const struct weir_hv_header *h);
+
+struct weir_hv_hello {
+    uint64_t memory_bytes;
+    uint64_t store_frame, console_frame, grant_frame;
+    uint32_t grant_frames, max_grants;
+    uint32_t store_evtchn, console_evtchn;
+    uint32_t max_ports;
+    uint32_t domid;
+    char name[WEIR_HV_NAME];
+};
+
+void weir_hv_put_hello(uint8_t out[WEIR_HV_HELLO_REP],
+                       const struct weir_hv_hello *h);
+int weir_hv_get_hello(const uint8_t *p, size_t len, struct weir_hv_hello *h);
+
+struct weir_hv_copy_elem {
+    uint64_t src, dst; /* grant reference or own frame, by flags */
+    domid_t src_dom, dst_dom;
+    uint16_t src_off, dst_off;
+    uint16_t len;
+    uint16_t flags;
+};
+
+void weir_hv_put_copy(uint8_t out[WEIR_HV_COPY_REQ],
+                      const struct weir_hv_copy_elem *e);
+void weir_hv_get_copy(const uint8_t in[WEIR_HV_COPY_REQ],
+                      struct weir_hv_copy_elem *e);
+
+/* Copies of the names are made into name, 64 bytes with a NUL. */
+void weir_hvctl_put_create(uint8_t out[WEIR_HVCTL_CREATE_REQ],
+                           const struct weir_hv_create *c);
+int weir_hvctl_get_create(const uint8_t *p, size_t len, char name[WEIR_HV_NAME],
+                          struct weir_hv_create *c);
+void weir_hvctl_put_dominfo(uint8_t out[WEIR_HVCTL_DOMINFO],
+                            const struct weir_hv_dominfo *d);
+int weir_hvctl_get_dominfo(const uint8_t *p, size_t len,
+                           struct weir_hv_dominfo *d);
+void weir_hvctl_put_range(uint8_t out[WEIR_HVCTL_IO_RANGE],
+                          const struct weir_io_range *r);
+int weir_hvctl_get_range(const uint8_t *p, size_t len, struct weir_io_range *r);
+void weir_hvctl_put_machine(uint8_t out[WEIR_HVCTL_MACHINE_REP],
+                            const struct weir_hv_machine *m);
+int weir_hvctl_get_machine(const uint8_t *p, size_t len,
+                           struct weir_hv_machine *m);
+
+#endif

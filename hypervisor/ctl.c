@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: MIT */
+#include "hypervisor/ctl.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int bind_to(int fd, const char *path)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    mode_t old;
+    int rc, probe;
+
+    if (strlen(path) >= sizeof(sa.sun_path))
+        return -ENAMETOOLONG;
+    strcpy(sa.sun_path, path);
+    probe = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (probe < 0)
+        return -errno;
+    rc = connect(probe, (struct sockaddr *)&sa, sizeof(sa));
+    if (rc < 0 && errno == ECONNREFUSED)
+        unlink(path); /* of a weir-hv that is gone */
+    close(probe);
+    if (rc == 0)
+        return -EADDRINUSE;
+    old = umask(0177);
+    rc = bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 ? -errno : 0;
+    umask(old);
+    return rc;
+}
+
+int hv_ctl_init(struct hv_ctl *c, struct hv_machine *m, const char *path,
+                int epoll)
+{
+    struct epoll_event ev = {.events = EPOLLIN, .data.u64 = HV_CTL_LISTENER};
+    int rc;
+
+    memset(c, 0, sizeof(*c));
+    c->m = m;
+    c->epoll = epoll;
+    for (int i = 0; i < HV_CTL_CONNS; i++)
+        c->conn[i].fd = -1;
+    c->listener =
+        socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (c->listener < 0)
+        return -errno;
+    rc = bind_to(c->listener, path);
+    if (rc == 0) {
+        strcpy(c->path, path);
+        if (listen(c->listener, 16) < 0 ||
+            epoll_ctl(epoll, EPOLL_CTL_ADD, c->listener, &ev) < 0)
+            rc = -errno;
+    }
+    if (rc < 0)
+        hv_ctl_fini(c);
+    return rc;
+}
+
+static void drop(struct hv_conn *conn)
+{
+    close(conn->fd);
+    conn->fd = -1;
+    conn->subscribed = false;
+    conn->nwait = 0;
+}
+
+void hv_ctl_fini(struct hv_ctl *c)
+{
+    for (int i = 0; i < HV_CTL_CONNS; i++)
+        if (c->conn[i].fd >= 0)
+            drop(&c->conn[i]);
+    if (c->listener >= 0)
+        close(c->listener);
+    c->listener = -1;
+    if (c->path[0])
+        unlink(c->path);
+    c->path[0] = 0;
+}
+
+static bool may_control(int fd)
+{
+    struct ucred uc;
+    socklen_t len = sizeof(uc);
+
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &uc, &len) == 0 &&
+           (uc.uid == 0 || uc.uid == geteuid());
+}
+
+void hv_ctl_accept(struct hv_ctl *c)
+{
+    int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct epoll_event ev = {.events = EPOLLIN};
+
+    if (fd < 0)
+        return;
+    for (unsigned i = 0; i < HV_CTL_CONNS && may_control(fd); i++) {
+        if (c->conn[i].fd >= 0)
+            continue;
+        ev.data.u64 = i;
+        if (epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &ev) < 0)
+            break;
+        c->conn[i].fd = fd;
+        return;
+    }
+    close(fd);
+}
+
+/* Sends c->out: false when the connection is to be dropped. */
+static bool send_out(struct hv_ctl *c, struct hv_conn *conn,
+                     struct weir_hv_header *h, const struct hv_ctl_reply *r)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } ctl;
+    struct iovec iov = {c->out, WEIR_HV_HEADER};
+    struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    if (h->status == 0) {
+        iov.iov_len += r->len;
+        h->count = (uint16_t)r->count;
+    }
+    h->size = (uint16_t)iov.iov_len;
+    weir_hv_put_header(c->out, h);
+    if (h->status == 0 && r->fd >= 0) {
+        struct cmsghdr *cm;
+
+        memset(&ctl, 0, sizeof(ctl));
+        mh.msg_control = &ctl;
+        mh.msg_controllen = sizeof(ctl);
+        cm = CMSG_FIRSTHDR(&mh);
+        cm->cmsg_level = SOL_SOCKET;
+        cm->cmsg_type = SCM_RIGHTS;
+        cm->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(cm), &r->fd, sizeof(int));
+    }
+    return sendmsg(conn->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+void hv_ctl_serve(struct hv_ctl *c, uint32_t index)
+{
+    struct hv_conn *conn = &c->conn[index % HV_CTL_CONNS];
+    struct hv_ctl_reply r = {.p = c->out + WEIR_HV_HEADER, .fd = -1};
+    struct weir_hv_header h = {0}, out = {0};
+    ssize_t n;
+    bool ok;
+
+    if (conn->fd < 0)
+        return;
+    n = recv(conn->fd, c->in, sizeof(c->in), MSG_DONTWAIT | MSG_TRUNC);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0 || weir_hv_get_header(c->in, (size_t)n, &h) < 0 ||
+        (h.op & WEIR_HV_REPLY)) {
+        drop(conn);
+        return;
+    }
+    out.op = (uint16_t)(h.op | WEIR_HV_REPLY);
+    out.seq = h.seq;
+    out.status = hv_ctl_op(c, conn, &h, c->in + WEIR_HV_HEADER,
+                           (size_t)n - WEIR_HV_HEADER, &r);
+    if (out.status == 0 && r.later)
+        return;
+    ok = send_out(c, conn, &out, &r);
+    if (r.fd >= 0)
+        close(r.fd);
+    if (!ok)
+        drop(conn);
+}
+
+static void tell_subscribers(struct hv_ctl *c,
+                             const struct weir_hv_dominfo *info)
+{
+    struct hv_ctl_reply r = {.len = WEIR_HVCTL_DOMINFO, .fd = -1};
+
+    for (int i = 0; i < HV_CTL_CONNS; i++) {
+        struct weir_hv_header h = {.op = WEIR_HVCTL_EVENT};
+        struct hv_conn *conn = &c->conn[i];
+
+        if (conn->fd < 0 || !conn->subscribed)
+            continue;
+        weir_hvctl_put_dominfo(c->out + WEIR_HV_HEADER, info);
+        if (!send_out(c, conn, &h, &r))
+            drop(conn);
+    }
+}
+
+/* The domain is dead: who waits for that? */
+static void answer_waits(struct hv_ctl *c, domid_t domid)
+{
+    struct hv_ctl_reply r = {.fd = -1};
+
+    for (int i = 0; i < HV_CTL_CONNS; i++) {
+        struct hv_conn *conn = &c->conn[i];
+
+        for (unsigned w = 0; conn->fd >= 0 && w < conn->nwait;) {
+            struct weir_hv_header h = {
+                .op = WEIR_HVCTL_DESTROY | WEIR_HV_REPLY,
+                .seq = conn->wait[w].seq,
+            };
+
+            if (conn->wait[w].domid != domid) {
+                w++;
+                continue;
+            }
+            conn->wait[w] = conn->wait[--conn->nwait];
+            if (!send_out(c, conn, &h, &r))
+                drop(conn);
+        }
+    }
+}
+
+static void reap_one(struct hv_ctl *c, domid_t domid)
+{
+    struct hv_machine *m = c->m;
+    struct weir_hv_dominfo info;
+    struct hv_domain *d;
+    bool changed, done, gone;
+
+    pthread_mutex_lock(&m->lock);
+    d = m->dom[domid];
+    changed = d->changed;
+    d->changed = false;
+    done = d->done;
+    gone = d->done && d->held == 0;
+    hv_domain_info(d, &info);
+    if (gone) {
+        m->dom[domid] = NULL;
+        m->ndomains--;
+    }
+    pthread_mutex_unlock(&m->lock);
+    if (changed)
+        tell_subscribers(c, &info);
+    if (done)
+        answer_waits(c, domid);
+    if (gone) {
+        pthread_join(d->thread, NULL);
+        hv_domain_free(d);
+    }
+}
+
+void hv_ctl_reap(struct hv_ctl *c)
+{
+    for (uint32_t i = 1; i <= WEIR_HV_DOMID_LAST; i++)
+        if (c->m->dom[i])
+            reap_one(c, (domid_t)i);
+}

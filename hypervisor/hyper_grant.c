@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Grant hypercalls.  A batch takes the machine's lock twice: to decide and
+ * count, then (after the calls into the domain's window, which it may make
+ * slow) to finish.  Between the two a frame cannot change hands: its map count
+ * is up.
+ */
+#include "hypervisor/hypercall.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Frames to be made accessible, in runs. */
+struct present {
+    mfn_t frame[WEIR_HV_BATCH];
+    bool readonly[WEIR_HV_BATCH];
+    unsigned n;
+};
+
+static int status_of(int rc)
+{
+    return rc == -ENOSPC ? WEIR_GNTST_NO_SPACE : WEIR_GNTST_GENERAL_ERROR;
+}
+
+/* Does one page-table entry serve m both ways, and what must it show now? */
+static bool mixes(const struct hv_domain *d, bool own, struct hv_count had,
+                  bool readonly)
+{
+    if (weir_pagewin_one_window(d->win))
+        return false;
+    /* Two windows: a frame shows in one of them only. */
+    return readonly ? own || had.rw : had.ro;
+}
+
+static int map_one(struct hv_domain *d, const uint8_t *in, uint8_t *out,
+                   struct present *todo)
+{
+    struct hv_handle e = {
+        .granter = weir_le16(in),
+        .readonly = weir_le16(in + 2) & WEIR_HV_MAP_READONLY,
+        .ref = weir_le32(in + 4),
+    };
+    struct hv_domain *granter = hv_domain_get(d->m, e.granter);
+    struct hv_count had;
+    uint32_t handle = 0;
+    int rc;
+    bool own;
+
+    if (weir_le16(in + 2) & ~WEIR_HV_MAP_READONLY)
+        return WEIR_GNTST_GENERAL_ERROR;
+    if (!granter || granter->destroy)
+        return WEIR_GNTST_BAD_DOMAIN;
+    rc = hv_grant_acquire(&granter->grants, &d->m->frames, e.ref, d->domid,
+                          e.readonly, &e.frame);
+    if (rc != WEIR_GNTST_OKAY)
+        return rc;
+    had = hv_track_count(&d->track, e.frame);
+    own = hv_own_frame(d, e.frame);
+    rc = mixes(d, own, had, e.readonly) ? -EEXIST
+                                        : hv_track_add(&d->track, &e, &handle);
+    if (rc < 0) {
+        hv_grant_release(&granter->grants, e.ref, e.readonly);
+        return status_of(rc);
+    }
+    hv_frames_map(&d->m->frames, e.frame);
+    if (!own && had.rw == 0 && (had.ro == 0 || !e.readonly)) {
+        todo->frame[todo->n] = e.frame;
+        todo->readonly[todo->n++] = e.readonly;
+    }
+    weir_put32(out + 4, handle);
+    weir_put64(out + 8, e.frame);
+    return WEIR_GNTST_OKAY;
+}
+
+static int present_all(struct hv_domain *d, const struct present *t)
+{
+    for (unsigned i = 0, n; i < t->n; i += n) {
+        int rc;
+
+        for (n = 1; i + n < t->n && t->frame[i + n] == t->frame[i] + n &&
+                    t->readonly[i + n] == t->readonly[i];)
+            n++;
+        rc = weir_pagewin_present(d->win, t->frame[i], n, t->readonly[i], NULL);
+        if (rc < 0) {
+            hv_domain_fail(d, "frame %llu+%u can't be presented (error %d)",
+                           (unsigned long long)t->frame[i], n, -rc);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int hv_op_map(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
+{
+    struct present todo = {.n = 0};
+
+    memset(r->p, 0, (size_t)q->count * WEIR_HV_MAP_REP);
+    pthread_mutex_lock(&d->m->lock);
+    for (unsigned i = 0; i < q->count; i++) {
+        uint8_t *out = r->p + (size_t)i * WEIR_HV_MAP_REP;
+
+        weir_put32(out, (uint32_t)map_one(d, q->p + (size_t)i * WEIR_HV_MAP_REQ,
+                                          out, &todo));
+    }
+    pthread_mutex_unlock(&d->m->lock);
+    r->count = q->count;
+    r->len = (size_t)q->count * WEIR_HV_MAP_REP;
+    /* When this fails the domain ends, and its mappings with it. */
+    return present_all(d, &todo);
+}
+
+struct unmap {
+    uint32_t handle[WEIR_HV_BATCH];
+    int status[WEIR_HV_BATCH];  /* GNTST */
+    bool check[WEIR_HV_BATCH];  /* the last one of its frame: look */
+    mfn_t frame[WEIR_HV_BATCH]; /* to look at: nframes of them */
+    unsigned nframes;
+    mfn_t weaken[WEIR_HV_BATCH]; /* to become read-only */
+    unsigned nweaken;
+};
+
+/* Take each element off the counts; note what its page must now show. */
+static void unmap_decide(struct hv_domain *d, struct unmap *u, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        struct hv_handle *h = hv_track_get(&d->track, u->handle[i]);
+        struct hv_count now;
+
+        if (!h || h->ending) {
+            u->status[i] = WEIR_GNTST_BAD_HANDLE;
+            continue;
+        }
+        h->ending = true;
+        hv_track_drop(&d->track, h->frame, h->readonly);
+        if (hv_own_frame(d, h->frame))
+            continue;
+        now = hv_track_count(&d->track, h->frame);
+        if (now.ro == 0 && now.rw == 0) {
+            u->check[i] = true;
+            u->frame[u->nframes++] = h->frame;
+        } else if (!h->readonly && now.rw == 0) {
+            u->weaken[u->nweaken++] = h->frame;
+        }
+    }
+}
+
+/* Frames mapped read-write and read-only lose the former.  One taken off in
+ * this batch altogether is looked at instead. */
+static int weaken(struct hv_domain *d, const struct unmap *u)
+{
+    for (unsigned i = 0; i < u->nweaken; i++) {
+        int rc;
+
+        if (hv_track_count(&d->track, u->weaken[i]).ro == 0)
+            continue;
+        rc = weir_pagewin_protect(d->win, u->weaken[i], 1);
+        if (rc < 0 && rc != -ENOENT) {
+            hv_domain_fail(d, "frame %llu can't be made read-only (error %d)",
+                           (unsigned long long)u->weaken[i], -rc);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static void unmap_finish(struct hv_domain *d, struct unmap *u, unsigned count,
+                         const int *seen, struct hv_scrub *s)
+{
+    struct hv_machine *m = d->m;
+
+    for (unsigned i = 0, looked = 0; i < count; i++) {
+        struct hv_handle *h;
+        struct hv_domain *granter;
+
+        if (u->status[i] != WEIR_GNTST_OKAY)
+            continue;
+        h = hv_track_get(&d->track, u->handle[i]);
+        if (u->check[i] && seen[looked++] != 0) {
+            hv_track_undrop(&d->track, h->frame, h->readonly);
+            h->ending = false;
+            u->status[i] = WEIR_GNTST_BAD_VIRT_ADDR;
+            continue;
+        }
+        granter = hv_domain_get(m, h->granter);
+        if (granter)
+            hv_grant_release(&granter->grants, h->ref, h->readonly);
+        if (hv_frames_unmap(&m->frames, h->frame))
+            s->frame[s->n++] = h->frame;
+        hv_track_del(&d->track, u->handle[i]);
+    }
+}
+
+int hv_op_unmap(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
+{
+    struct unmap u = {.nframes = 0};
+    struct hv_scrub s = {.n = 0};
+    int seen[WEIR_HV_BATCH], rc = 0;
+
+    for (unsigned i = 0; i < q->count; i++)
+        u.handle[i] = weir_le32(q->p + (size_t)i * WEIR_HV_UNMAP_REQ);
+    pthread_mutex_lock(&d->m->lock);
+    unmap_decide(d, &u, q->count);
+    pthread_mutex_unlock(&d->m->lock);
+    if (u.nframes)
+        rc = weir_pagewin_check_unmapped(d->win, u.frame, u.nframes, seen);
+    for (unsigned i = 0; rc < 0 && i < u.nframes; i++)
+        seen[i] = -EBUSY;
+    rc = weaken(d, &u);
+    pthread_mutex_lock(&d->m->lock);
+    unmap_finish(d, &u, q->count, seen, &s);
+    pthread_mutex_unlock(&d->m->lock);
+    hv_scrub(d->m, &s);
+    for (unsigned i = 0; i < q->count; i++)
+        weir_put32(r->p + (size_t)i * WEIR_HV_STATUS_REP,
+                   (uint32_t)u.status[i]);
+    r->count = q->count;
+    r->len = (size_t)q->count * WEIR_HV_STATUS_REP;
+    return rc;
+}
+
+/* One end of a copy, held while the bytes move. */
+struct copy_end {
+    struct hv_domain *granter; /* NULL: an own frame */
+    grant_ref_t ref;
+    bool readonly;
+    uint8_t *at;
+};
+
+static int copy_begin(struct hv_domain *d, struct copy_end *e, bool is_gref,
+                      domid_t dom, uint64_t which, uint16_t offset)
+{
+    mfn_t frame = which;
+    int status;
+
+    if (is_gref) {
+        struct hv_domain *granter = hv_domain_get(d->m, dom);
+
+        if (!granter || granter->destroy)
+            return WEIR_GNTST_BAD_DOMAIN;
+        if (which > UINT32_MAX)
+            return WEIR_GNTST_BAD_GNTREF;
+        e->ref = (grant_ref_t)which;
+        status = hv_grant_acquire(&granter->grants, &d->m->frames, e->ref,
+                                  d->domid, e->readonly, &frame);
+        if (status != WEIR_GNTST_OKAY)
+            return status;
+        e->granter = granter;
+    } else if (!hv_frames_grantable(&d->m->frames, frame, d->domid)) {
+        return WEIR_GNTST_BAD_PAGE;
+    }
+    e->at = (uint8_t *)hv_memory_at(&d->m->mem, frame) + offset;
+    return WEIR_GNTST_OKAY;
+}
+
+static void copy_end(struct copy_end *e)
+{
+    if (e->granter)
+        hv_grant_release(&e->granter->grants, e->ref, e->readonly);
+}
+
+static int copy_one(struct hv_domain *d, const struct weir_hv_copy_elem *c)
+{
+    struct copy_end src = {.readonly = true}, dst = {.readonly = false};
+    int status;
+
+    if ((c->flags & ~(WEIR_HV_COPY_SRC_GREF | WEIR_HV_COPY_DST_GREF)) ||
+        (uint32_t)c->src_off + c->len > WEIR_PAGE_SIZE ||
+        (uint32_t)c->dst_off + c->len > WEIR_PAGE_SIZE)
+        return WEIR_GNTST_BAD_COPY_ARG;
+    status = copy_begin(d, &src, c->flags & WEIR_HV_COPY_SRC_GREF, c->src_dom,
+                        c->src, c->src_off);
+    if (status != WEIR_GNTST_OKAY)
+        return status;
+    status = copy_begin(d, &dst, c->flags & WEIR_HV_COPY_DST_GREF, c->dst_dom,
+                        c->dst, c->dst_off);
+    if (status == WEIR_GNTST_OKAY) {
+        /* Ends may be one frame, and the bytes may change meanwhile. */
+        memmove(dst.at, src.at, c->len);
+        copy_end(&dst);
+    }
+    copy_end(&src);
+    return status;
+}
+
+int hv_op_copy(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
+{
+    for (unsigned i = 0; i < q->count; i++) {
+        struct weir_hv_copy_elem c;
+        int status;
+
+        weir_hv_get_copy(q->p + (size_t)i * WEIR_HV_COPY_REQ, &c);
+        /* One element at a time: a page is the longest the lock is held. */
+        pthread_mutex_lock(&d->m->lock);
+        status = copy_one(d, &c);
+        pthread_mutex_unlock(&d->m->lock);
+        weir_put32(r->p + (size_t)i * WEIR_HV_STATUS_REP, (uint32_t)status);
+    }
+    r->count = q->count;
+    r->len = (size_t)q->count * WEIR_HV_STATUS_REP;
+    return 0;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Hypercalls of process domains: one handler an operation, called on the
+ * domain's own thread with a request whose header was checked.
+ */
+#ifndef WEIR_HYPERVISOR_HYPERCALL_H
+#define WEIR_HYPERVISOR_HYPERCALL_H
+
+#include "hypervisor/codec.h"
+#include "hypervisor/machine.h"
+
+struct hv_request {
+    uint16_t op;
+    uint32_t seq;
+    unsigned count;   /* elements, checked against len */
+    const uint8_t *p; /* payload, private to weir-hv */
+    size_t len;
+    int fd[WEIR_HV_FDS]; /* -1 or a descriptor; a handler that takes one
+                            sets it to -1 */
+    pid_t pid;           /* of the sender; 0 when not told */
+};
+
+struct hv_reply {
+    uint8_t *p; /* payload goes here */
+    size_t len;
+    unsigned count;
+    int fd[WEIR_HV_FDS]; /* stay the domain's or the machine's */
+    unsigned nfds;
+};
+
+/* Answers one packet; false when the domain is to be ended. */
+bool hv_hypercall(struct hv_domain *d);
+
+/* Handlers return the reply's status. */
+int hv_op_hello(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_window(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_sealed(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_alloc(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_free(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_stats(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_grant_table(struct hv_domain *d, struct hv_request *q,
+                      struct hv_reply *r);
+int hv_op_map(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_unmap(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_copy(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_evtchn_alloc(struct hv_domain *d, struct hv_request *q,
+                       struct hv_reply *r);
+int hv_op_evtchn_bind(struct hv_domain *d, struct hv_request *q,
+                      struct hv_reply *r);
+int hv_op_evtchn_close(struct hv_domain *d, struct hv_request *q,
+                       struct hv_reply *r);
+int hv_op_evtchn_status(struct hv_domain *d, struct hv_request *q,
+                        struct hv_reply *r);
+int hv_op_evtchn_reset(struct hv_domain *d, struct hv_request *q,
+                       struct hv_reply *r);
+
+/* Its own live frame, present read-write whatever it maps. */
+bool hv_own_frame(struct hv_domain *d, mfn_t m);
+
+#endif

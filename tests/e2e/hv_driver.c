@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/e2e/hv_driver.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *build(void)
+{
+    const char *b = getenv("B");
+
+    return b && *b ? b : "build";
+}
+
+void hv_world_start(struct hv_world *w, const char *memory)
+{
+    char program[256], cmd[300];
+
+    memset(w, 0, sizeof(*w));
+    snprintf(program, sizeof(program), "%s/bin/weir-hv", build());
+    snprintf(cmd, sizeof(cmd), "%s --check", program);
+    if (system(cmd) != 0) {
+        puts("this machine can't run process domains (weir-hv --check)");
+        exit(77);
+    }
+    strcpy(w->dir, "/tmp/weir-hv-test.XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    snprintf(w->socket, sizeof(w->socket), "%s/hv.sock", w->dir);
+    w->pid = fork();
+    assert_int_not_equal(w->pid, -1);
+    if (w->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+        execl(program, program, "--state-dir", w->dir, "--memory", memory,
+              (char *)NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 500; i++) {
+        if (weir_hvctl_open(w->socket, &w->ctl) == 0)
+            return;
+        usleep(10000);
+    }
+    fail_msg("weir-hv does not answer");
+}
+
+void hv_world_stop(struct hv_world *w)
+{
+    int status = 0;
+
+    weir_hvctl_close(w->ctl);
+    kill(w->pid, SIGTERM);
+    waitpid(w->pid, &status, 0);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    assert_int_equal(access(w->socket, F_OK), -1);
+    assert_int_equal(rmdir(w->dir), 0);
+}
+
+/* In the child: descriptors 3 and 4, the rest is closed by the domain. */
+static void become_puppet(int hv, int orders, domid_t domid)
+{
+    char program[256], id[16];
+    int a = fcntl(hv, F_DUPFD, 10), b = fcntl(orders, F_DUPFD, 10);
+
+    snprintf(program, sizeof(program), "%s/tests/hv_puppet", build());
+    dup2(a, 3);
+    dup2(b, 4);
+    /* Each domain has a user id of its own. */
+    snprintf(id, sizeof(id), "%u", 61000u + domid);
+    if (geteuid() == 0) {
+        setenv("WEIR_UID", id, 1);
+        setenv("WEIR_GID", id, 1);
+    }
+    execl(program, program, (char *)NULL);
+    _exit(127);
+}
+
+struct puppet puppet_start(struct hv_world *w, struct weir_hv_create how)
+{
+    struct puppet p = {.world = w};
+    int sv[2], hv = -1;
+
+    if (!how.max_frames)
+        how.max_frames = 1024;
+    assert_int_equal(weir_hvctl_create(w->ctl, &how, &p.domid, &hv), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv),
+                     0);
+    p.pid = fork();
+    if (p.pid == 0)
+        become_puppet(hv, sv[1], p.domid);
+    close(hv);
+    close(sv[1]);
+    p.fd = sv[0];
+    if (puppet_do(&p, PUPPET_PING, 0, 0, 0, 0).rc != 0) {
+        struct weir_hv_dominfo info = puppet_info(&p);
+
+        fail_msg("domain does not start: %s", info.reason);
+    }
+    return p;
+}
+
+int puppet_destroy(struct puppet *p)
+{
+    int rc = weir_hvctl_destroy(p->world->ctl, p->domid);
+
+    close(p->fd);
+    if (rc < 0)
+        kill(p->pid, SIGKILL);
+    waitpid(p->pid, NULL, 0);
+    return rc;
+}
+
+struct puppet_answer puppet_order(struct puppet *p,
+                                  const struct puppet_order *o)
+{
+    struct puppet_answer r = {.rc = -EPIPE};
+    struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
+
+    if (send(p->fd, o, sizeof(*o), MSG_NOSIGNAL) != sizeof(*o))
+        return r;
+    if (poll(&pfd, 1, 20000) <= 0 || recv(p->fd, &r, sizeof(r), 0) != sizeof(r))
+        r.rc = -EPIPE;
+    return r;
+}
+
+struct puppet_answer puppet_do(struct puppet *p, enum puppet_op op, uint64_t a,
+                               uint64_t b, uint64_t c, uint64_t d)
+{
+    struct puppet_order o = {.op = op, .a = a, .b = b, .c = c, .d = d};
+
+    return puppet_order(p, &o);
+}
+
+struct weir_hv_dominfo puppet_info(struct puppet *p)
+{
+    struct weir_hv_dominfo info;
+
+    assert_int_equal(weir_hvctl_info(p->world->ctl, p->domid, &info), 0);
+    return info;
+}
+
+void puppet_expect_crash(struct puppet *p, const char *text)
+{
+    struct weir_hv_dominfo info = puppet_info(p);
+
+    for (int i = 0; i < 500 && info.state != WEIR_DOM_CRASHED; i++) {
+        usleep(10000);
+        info = puppet_info(p);
+    }
+    assert_int_equal(info.state, WEIR_DOM_CRASHED);
+    if (!strstr(info.reason, text))
+        fail_msg("reason is \"%s\", not \"%s\"", info.reason, text);
+}
