@@ -3,4 +3,5 @@ BLKBACK_SOURCES := $(addprefix backends/blk/,request.c engine_aio.c engine_sync.
 	engine_fault.c grants.c queue.c queue_io.c vbd.c vbd_io.c)
 
 $(call lib,weir-blkback,$(BLKBACK_SOURCES))
-$(call prog,weir-blkback,backends/blk/main.c,weir-blkback weir-back weir-hvclient weir-xenbus weir-ring,-laio -lseccomp -lcap-ng)
+$(call prog,weir-blkback,backends/blk/main.c,weir-blkback weir-back \
+	weir-hvclient weir-xenbus weir-ring,-laio $$(HVCLIENT_LIBS))

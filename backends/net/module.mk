@@ -8,3 +8,6 @@ $(call prog,weir-netback,backends/net/netback.c,weir-netback weir-back weir-hvcl
 
 FUZZERS += net_request
 FUZZ_SRC_net_request := backends/net/txreq.c backends/net/offload.c
+
+NET_TEST_LIBS := weir-netback weir-back weir-front weir-fakestore weir-store weir-xenbus weir-fakeport weir-ring
+$(call test,test_net,tests/unit/test_net.c tests/unit/net_world.c,$(NET_TEST_LIBS))
