@@ -42,6 +42,7 @@ void web_conn_put_begin(struct web_conn *c, const struct web_request *r)
             refuse(c, web_status_of(err), "");
         return;
     }
+    memcpy(c->put_path, r->path, sizeof(c->put_path));
     c->put_left = r->length;
     c->keep_alive = r->keep_alive;
     c->state = WEB_CONN_PUT;
@@ -49,6 +50,23 @@ void web_conn_put_begin(struct web_conn *c, const struct web_request *r)
         web_text_add(&c->text, "HTTP/1.1 100 Continue\r\n\r\n");
         c->state = WEB_CONN_SEND;
     }
+}
+
+/* Blocks of a file that is replaced may be used again at once, so nobody may
+ * be reading it. */
+static bool being_read(struct web_conn *c)
+{
+    struct web_server *s = c->server;
+    struct web_file f;
+    bool found = false;
+
+    if (web_fs_find(s->config.fs, c->put_path, &f))
+        return false;
+    for (unsigned i = 0; i < WEB_CONNS && !found; i++)
+        found = s->conns[i].state != WEB_CONN_FREE && s->conns[i].has_file &&
+                s->conns[i].file.ino == f.ino;
+    web_file_close(&f);
+    return found;
 }
 
 static void created(struct web_conn *c, bool replaced)
@@ -102,6 +120,11 @@ bool web_conn_put_step(struct web_conn *c)
     b->from = 0;
     if (!err && c->put_left)
         return true;
+    if (!err && being_read(c)) {
+        web_conn_put_drop(c);
+        refuse(c, 409, "");
+        return true;
+    }
     if (!err) {
         err = web_put_end(c->put, &replaced);
         c->put = NULL;

@@ -16,3 +16,6 @@ FUZZ_SRC_http := $(WEBGUEST_DIR)/http_parse.c
 
 $(call test,test_webguest,$(addprefix $(WEBGUEST_DIR)/,http_parse.c text.c \
 	response.c options.c) tests/unit/test_webguest.c)
+
+$(call script,tests/e2e/web_tap.sh)
+ASAN_SCRIPTS += tests/e2e/web_tap.sh

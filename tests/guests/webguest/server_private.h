@@ -60,6 +60,7 @@ struct web_conn {
     struct web_buf *bufs[WEB_CONN_BUFS]; /* in the file's order */
     unsigned nbufs;
     struct web_put *put;
+    char put_path[WEB_PATH_MAX];
     struct web_buf *put_buf; /* gathers what is written together */
     uint64_t put_left;
 };
