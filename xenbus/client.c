@@ -75,7 +75,7 @@ static int take_event(struct weir_xs *xs, uint32_t len)
 
 /* Receives until a message that is no event is complete (1, *h and the payload
  * in xs->in), or nothing more is there (0). */
-static int pump(struct weir_xs *xs, struct weir_xs_hdr *h)
+static int pump(struct weir_xs *xs, struct weir_xs_header *h)
 {
     for (;;) {
         uint32_t want = WEIR_XS_HDR_SIZE;
@@ -125,7 +125,7 @@ static int wait_for(struct weir_xs *xs, bool sending, uint64_t end)
 
 static int send_all(struct weir_xs *xs, uint64_t end)
 {
-    struct weir_xs_hdr h;
+    struct weir_xs_header h;
     uint32_t done = 0;
 
     while (done < xs->out_len) {
@@ -178,7 +178,7 @@ void weir_xs_put_u64(struct weir_xs *xs, uint64_t v)
 int weir_xs_call(struct weir_xs *xs, enum weir_xs_type type, weir_xs_tx tx,
                  const char **reply)
 {
-    struct weir_xs_hdr req = {.type = type, .tx_id = tx}, h;
+    struct weir_xs_header req = {.type = type, .tx_id = tx}, h;
     uint64_t t = now(xs), end;
     int r;
 
@@ -208,7 +208,7 @@ int weir_xs_call(struct weir_xs *xs, enum weir_xs_type type, weir_xs_tx tx,
 
 int weir_xs_next_event(struct weir_xs *xs, struct weir_xs_event *ev)
 {
-    struct weir_xs_hdr h;
+    struct weir_xs_header h;
 
     if (!xs->broken && pump(xs, &h) > 0)
         broken(xs, -WEIR_EPROTO); /* a reply to nothing */

@@ -110,7 +110,8 @@ int weir_store_dead(const struct weir_store_conn *c)
     return c->dead;
 }
 
-static struct xs_msg *message(const struct weir_xs_hdr *h, const void *payload)
+static struct xs_msg *message(const struct weir_xs_header *h,
+                              const void *payload)
 {
     struct xs_msg *m = malloc(sizeof(*m) + WEIR_XS_HDR_SIZE + h->len);
 
@@ -134,7 +135,7 @@ static void queue(struct weir_store_conn *c, struct xs_msg *m)
 static void send_reply(struct weir_store_conn *c, uint32_t type, const void *p,
                        size_t len)
 {
-    struct weir_xs_hdr h = c->hdr;
+    struct weir_xs_header h = c->hdr;
     struct xs_msg *m;
 
     if (c->dead)
@@ -204,7 +205,7 @@ static bool queued(struct weir_store_conn *c, uint32_t hash, const char *p,
 void xs_event(struct weir_store_conn *c, const char *path, const char *token)
 {
     size_t plen = strlen(path) + 1, tlen = strlen(token) + 1;
-    struct weir_xs_hdr h = {.type = WEIR_XS_WATCH_EVENT};
+    struct weir_xs_header h = {.type = WEIR_XS_WATCH_EVENT};
     char payload[WEIR_XS_PAYLOAD_MAX];
     size_t cost = sizeof(struct xs_msg) + WEIR_XS_HDR_SIZE + plen + tlen;
     struct xs_msg *m;
@@ -318,7 +319,7 @@ static bool blocked(const struct weir_store_conn *c)
 bool weir_store_pending(const struct weir_store_conn *c)
 {
     uint32_t have = c->in_len - c->in_off;
-    struct weir_xs_hdr h;
+    struct weir_xs_header h;
 
     if (c->dead || blocked(c) || have < WEIR_XS_HDR_SIZE)
         return false;

@@ -23,8 +23,8 @@ struct xs_domain *xs_domain_get(struct weir_store *s, unsigned domid)
         return NULL;
     d->domid = (domid_t)domid;
     d->target = -1;
-    d->features = WEIR_XS_FEATURE_RECONNECT | WEIR_XS_FEATURE_ERROR |
-                  WEIR_XS_FEATURE_WATCHDEPTH;
+    d->features = WEIR_XS_SERVER_RECONNECTION | WEIR_XS_SERVER_ERROR |
+                  WEIR_XS_SERVER_WATCHDEPTH;
     memcpy(d->quota, s->quota, sizeof(d->quota));
     s->domains[domid] = d;
     return d;

@@ -22,3 +22,5 @@ XS_TEST_LIBS := weir-fakestore weir-xsd weir-store weir-xshosted weir-xenbus
 $(call lib,weir-fakestore,tests/unit/fake_store.c tests/unit/fake_xsd.c)
 $(call test,test_xs_fake,tests/unit/test_xs_fake.c,$(XS_TEST_LIBS) \
 	weir-fakeport weir-ring)
+$(call test,test_xs_wire,tests/unit/test_xs_wire.c,weir-xenbus)
+$(call test,test_xs_state,tests/unit/test_xs_state.c,weir-xenbus)

@@ -140,8 +140,8 @@ static int reply_number(struct weir_store_conn *c, uint64_t v)
 }
 
 #define FEATURES                                                               \
-    (WEIR_XS_FEATURE_RECONNECT | WEIR_XS_FEATURE_ERROR |                       \
-     WEIR_XS_FEATURE_WATCHDEPTH)
+    (WEIR_XS_SERVER_RECONNECTION | WEIR_XS_SERVER_ERROR |                      \
+     WEIR_XS_SERVER_WATCHDEPTH)
 
 int xs_do_get_feature(struct weir_store_conn *c, const char *p, size_t len)
 {

@@ -3,11 +3,11 @@
 #include "ring/barrier.h"
 #include "ring/error.h"
 
-int weir_xs_push(volatile uint8_t *ring, volatile uint32_t *prod,
+int weir_xs_push(volatile char *ring, volatile uint32_t *prod,
                  const volatile uint32_t *cons, uint32_t *own, const void *buf,
                  size_t len, bool *notify)
 {
-    const uint8_t *from = buf;
+    const char *from = buf;
     uint32_t used;
 
     /* Our producer index must be out before we look whether there is room:
@@ -28,12 +28,12 @@ int weir_xs_push(volatile uint8_t *ring, volatile uint32_t *prod,
     return (int)len;
 }
 
-int weir_xs_pull(const volatile uint8_t *ring, const volatile uint32_t *prod,
+int weir_xs_pull(const volatile char *ring, const volatile uint32_t *prod,
                  volatile uint32_t *cons, uint32_t *own, void *buf, size_t len,
                  bool *notify)
 {
     uint32_t before = *own, avail = weir_load_acquire32(prod) - before;
-    uint8_t *to = buf;
+    char *to = buf;
 
     if (avail > WEIR_XS_RING_SIZE)
         return -WEIR_EPROTO;

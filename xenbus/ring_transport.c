@@ -14,17 +14,17 @@ static int tell(struct weir_xs *xs)
 }
 
 /* A server that gave this connection up says so in the page. */
-static int given_up(struct weir_xs_page *page)
+static int given_up(struct weir_xs_ring_page *page)
 {
     bool has =
-        weir_load_relaxed32(&page->server_features) & WEIR_XS_FEATURE_ERROR;
+        weir_load_relaxed32(&page->server_features) & WEIR_XS_SERVER_ERROR;
 
     return has && weir_load_relaxed32(&page->error) ? -WEIR_ENOTCONN : 0;
 }
 
 static int ring_send(struct weir_xs *xs, const void *buf, size_t len)
 {
-    struct weir_xs_page *page = xs->context;
+    struct weir_xs_ring_page *page = xs->context;
     bool notify = false;
     int n = weir_xs_push(page->req, &page->req_prod, &page->req_cons,
                          &xs->ring_req_prod, buf, len, &notify);
@@ -40,7 +40,7 @@ static int ring_send(struct weir_xs *xs, const void *buf, size_t len)
 
 static int ring_recv(struct weir_xs *xs, void *buf, size_t len)
 {
-    struct weir_xs_page *page = xs->context;
+    struct weir_xs_ring_page *page = xs->context;
     bool notify = false;
     int n = weir_xs_pull(page->rsp, &page->rsp_prod, &page->rsp_cons,
                          &xs->ring_rsp_cons, buf, len, &notify);
@@ -72,7 +72,7 @@ static const struct weir_xs_transport ring_transport = {
 
 /* A predecessor on this page (a crashed program, a boot loader) may have left
  * half a message either way; only the server can cut the streams clean. */
-static int reconnect(struct weir_xs *xs, struct weir_xs_page *page)
+static int reconnect(struct weir_xs *xs, struct weir_xs_ring_page *page)
 {
     struct weir_port *port = xs->port;
     uint64_t end = port->ops->now_ns(port) + xs->deadline_ns;
@@ -95,7 +95,7 @@ static int reconnect(struct weir_xs *xs, struct weir_xs_page *page)
 
 int weir_xs_open_ring(struct weir_xs *xs, struct weir_port *port)
 {
-    struct weir_xs_page *page = port->start.store_page;
+    struct weir_xs_ring_page *page = port->start.store_page;
     uint32_t used;
     int r;
 
@@ -108,7 +108,7 @@ int weir_xs_open_ring(struct weir_xs *xs, struct weir_port *port)
            weir_load_acquire32(&page->rsp_prod) |
            weir_load_acquire32(&page->connection);
     if (used && weir_load_relaxed32(&page->server_features) &
-                    WEIR_XS_FEATURE_RECONNECT) {
+                    WEIR_XS_SERVER_RECONNECTION) {
         r = reconnect(xs, page);
         if (r)
             return r;

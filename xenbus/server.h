@@ -40,7 +40,7 @@ struct weir_xsd_peer {
     bool broken;  /* ring pages: failed, until the domain reconnects */
     /* ring pages */
     domid_t domid;
-    struct weir_xs_page *page;
+    struct weir_xs_ring_page *page;
     uint32_t map_handle;
     evtchn_port_t evtchn;
     uint32_t req_cons, rsp_prod; /* ours; the page's are for the domain */

@@ -23,7 +23,7 @@ static void tell(struct weir_xsd_peer *p)
 /* Both streams empty, nothing outstanding: what the domain asked for. */
 static void start_over(struct weir_xsd_peer *p)
 {
-    struct weir_xs_page *page = p->page;
+    struct weir_xs_ring_page *page = p->page;
 
     weir_store_reset(p->conn);
     p->req_cons = p->rsp_prod = 0;
@@ -48,7 +48,7 @@ static bool ring_wake(struct weir_xsd_peer *p)
 
 static int ring_fill(struct weir_xsd_peer *p, bool *more)
 {
-    struct weir_xs_page *page = p->page;
+    struct weir_xs_ring_page *page = p->page;
     bool notify = false;
     void *at = NULL;
     size_t room = weir_store_space(p->conn, &at);
@@ -70,7 +70,7 @@ static int ring_fill(struct weir_xsd_peer *p, bool *more)
 
 static int ring_flush(struct weir_xsd_peer *p, bool *more)
 {
-    struct weir_xs_page *page = p->page;
+    struct weir_xs_ring_page *page = p->page;
     uint8_t buf[WEIR_XS_RING_SIZE];
     size_t len = weir_store_peek(p->conn, buf, sizeof(buf));
     bool notify = false;
@@ -94,7 +94,7 @@ static int ring_flush(struct weir_xsd_peer *p, bool *more)
 static void ring_fail(struct weir_xsd_peer *p, int err)
 {
     uint32_t code =
-        err == -EPROTO ? WEIR_XS_RING_ERROR_INDEX : WEIR_XS_RING_ERROR_COMM;
+        err == -EPROTO ? WEIR_XS_RING_ERROR_RINGIDX : WEIR_XS_RING_ERROR_COMM;
 
     if (weir_store_dead(p->conn) == -EPROTO)
         code = WEIR_XS_RING_ERROR_PROTO;

@@ -94,8 +94,8 @@ struct weir_store_conn {
     uint32_t replies; /* in out */
     size_t event_bytes;
     struct xs_msg *events[EVENT_BUCKETS];
-    const char *quota_hit;  /* named in the error reply */
-    struct weir_xs_hdr hdr; /* of the request being handled */
+    const char *quota_hit;     /* named in the error reply */
+    struct weir_xs_header hdr; /* of the request being handled */
     uint32_t in_off, in_len;
     uint8_t in[IN_SIZE];
 };

@@ -2,11 +2,6 @@
 #include "xenbus/wire.h"
 #include "ring/error.h"
 
-/* The codes ring/error.h has no names for; Xen's and Linux's values. */
-#define XS_EISDIR    21
-#define XS_ENOTEMPTY 39
-#define XS_EISCONN   106
-
 static void put32(uint8_t *p, uint32_t v)
 {
     p[0] = (uint8_t)v;
@@ -21,7 +16,8 @@ static uint32_t get32(const uint8_t *p)
            (uint32_t)p[3] << 24;
 }
 
-void weir_xs_hdr_put(uint8_t out[WEIR_XS_HDR_SIZE], const struct weir_xs_hdr *h)
+void weir_xs_hdr_put(uint8_t out[WEIR_XS_HDR_SIZE],
+                     const struct weir_xs_header *h)
 {
     put32(out, h->type);
     put32(out + 4, h->req_id);
@@ -29,7 +25,8 @@ void weir_xs_hdr_put(uint8_t out[WEIR_XS_HDR_SIZE], const struct weir_xs_hdr *h)
     put32(out + 12, h->len);
 }
 
-int weir_xs_hdr_get(struct weir_xs_hdr *h, const uint8_t in[WEIR_XS_HDR_SIZE])
+int weir_xs_hdr_get(struct weir_xs_header *h,
+                    const uint8_t in[WEIR_XS_HDR_SIZE])
 {
     h->type = get32(in);
     h->req_id = get32(in + 4);
@@ -202,14 +199,9 @@ struct error_name {
 };
 
 static const struct error_name errors[] = {
-    {WEIR_EINVAL, "EINVAL"},     {WEIR_EACCES, "EACCES"},
-    {WEIR_EEXIST, "EEXIST"},     {XS_EISDIR, "EISDIR"},
-    {WEIR_ENOENT, "ENOENT"},     {WEIR_ENOMEM, "ENOMEM"},
-    {WEIR_ENOSPC, "ENOSPC"},     {WEIR_EIO, "EIO"},
-    {XS_ENOTEMPTY, "ENOTEMPTY"}, {WEIR_ENOSYS, "ENOSYS"},
-    {WEIR_EROFS, "EROFS"},       {WEIR_EBUSY, "EBUSY"},
-    {WEIR_EAGAIN, "EAGAIN"},     {XS_EISCONN, "EISCONN"},
-    {WEIR_E2BIG, "E2BIG"},       {WEIR_EPERM, "EPERM"},
+#define ERROR(name, number) {number, #name},
+    WEIR_XS_ERRORS(ERROR)
+#undef ERROR
 };
 #define NERRORS (sizeof(errors) / sizeof(errors[0]))
 

@@ -18,58 +18,24 @@
 #include <stdint.h>
 
 #include "ring/port.h"
+#include "ring/xs_abi.h"
 
-#define WEIR_XS_HDR_SIZE     16
-#define WEIR_XS_PAYLOAD_MAX  4096
-#define WEIR_XS_PATH_MAX     3072    /* absolute path, bytes without the NUL */
-#define WEIR_XS_REL_PATH_MAX 2048    /* the same of a relative one */
-#define WEIR_XS_DOMID_MAX    0x7fefu /* last real domain */
+#define WEIR_XS_HDR_SIZE    16
+#define WEIR_XS_PAYLOAD_MAX 4096
+#define WEIR_XS_PATH_MAX    3072    /* absolute path, bytes without the NUL */
+#define WEIR_XS_DOMID_MAX   0x7fefu /* last real domain */
 
-enum weir_xs_type {
-    WEIR_XS_CONTROL = 0,
-    WEIR_XS_DIRECTORY = 1,
-    WEIR_XS_READ = 2,
-    WEIR_XS_GET_PERMS = 3,
-    WEIR_XS_WATCH = 4,
-    WEIR_XS_UNWATCH = 5,
-    WEIR_XS_TRANSACTION_START = 6,
-    WEIR_XS_TRANSACTION_END = 7,
-    WEIR_XS_INTRODUCE = 8,
-    WEIR_XS_RELEASE = 9,
-    WEIR_XS_GET_DOMAIN_PATH = 10,
-    WEIR_XS_WRITE = 11,
-    WEIR_XS_MKDIR = 12,
-    WEIR_XS_RM = 13,
-    WEIR_XS_SET_PERMS = 14,
-    WEIR_XS_WATCH_EVENT = 15,
-    WEIR_XS_ERROR = 16,
-    WEIR_XS_IS_DOMAIN_INTRODUCED = 17,
-    WEIR_XS_RESUME = 18,
-    WEIR_XS_SET_TARGET = 19,
-    /* 20 was RESTRICT */
-    WEIR_XS_RESET_WATCHES = 21,
-    WEIR_XS_DIRECTORY_PART = 22,
-    WEIR_XS_GET_FEATURE = 23, /* 23 to 26: newer than Xen 4.17's header */
-    WEIR_XS_SET_FEATURE = 24,
-    WEIR_XS_GET_QUOTA = 25,
-    WEIR_XS_SET_QUOTA = 26,
-    WEIR_XS_TYPE_COUNT
-};
-
-/* Server feature bits (ring page, GET_FEATURE). */
-#define WEIR_XS_FEATURE_RECONNECT  1u
-#define WEIR_XS_FEATURE_ERROR      2u
-#define WEIR_XS_FEATURE_WATCHDEPTH 4u
-
-struct weir_xs_hdr {
-    uint32_t type, req_id, tx_id;
-    uint32_t len; /* payload bytes */
-};
+/* Beyond ring/xs_abi.h: message types and a feature newer than Xen 4.17. */
+#define WEIR_XS_GET_QUOTA         25u
+#define WEIR_XS_SET_QUOTA         26u
+#define WEIR_XS_TYPE_COUNT        27u
+#define WEIR_XS_SERVER_WATCHDEPTH 4u
 
 void weir_xs_hdr_put(uint8_t out[WEIR_XS_HDR_SIZE],
-                     const struct weir_xs_hdr *h);
+                     const struct weir_xs_header *h);
 /* -WEIR_EPROTO when the payload would be too long; *h is filled anyway. */
-int weir_xs_hdr_get(struct weir_xs_hdr *h, const uint8_t in[WEIR_XS_HDR_SIZE]);
+int weir_xs_hdr_get(struct weir_xs_header *h,
+                    const uint8_t in[WEIR_XS_HDR_SIZE]);
 const char *weir_xs_type_name(uint32_t type);
 
 /* Splits NUL-terminated strings: the first max of them go to argv (pointers

@@ -32,7 +32,7 @@ static const struct weir_store_ops store_ops = {.now_ns = fake_now};
 /* A commit that is to conflict: the transaction is told that it has. */
 static void spoil(struct link *l, const uint8_t *msg, size_t len)
 {
-    struct weir_xs_hdr h;
+    struct weir_xs_header h;
     struct xs_tx *tx;
 
     if (!l->f->disturb || len <= WEIR_XS_HDR_SIZE || weir_xs_hdr_get(&h, msg) ||
