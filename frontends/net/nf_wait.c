@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "frontends/net/nf_private.h"
 
-/* Something to do for the caller: a frame, or room in a ring that was full. */
+/* Could the longest frame be refused? */
+static bool is_full(const struct weir_nf_queue *q)
+{
+    return weir_netif_tx_front_free(&q->tx) < WEIR_NF_FRAGS ||
+           q->nfree[2] < WEIR_NF_FRAGS;
+}
+
+/* Something to do for the caller: a frame, or room where there was none. */
 static int look(struct weir_netfront *nf, struct weir_nf_queue *q, bool full)
 {
     int rx = weir_ring_front_look_(&q->rx.r);
@@ -9,16 +16,16 @@ static int look(struct weir_netfront *nf, struct weir_nf_queue *q, bool full)
         return weir_nf_broken(nf, "rx ring: more answers than requests");
     if (rx || !full)
         return rx;
-    int tx = weir_ring_front_look_(&q->tx.r);
-    return tx < 0 ? weir_nf_broken(nf, "tx ring: more answers than requests")
-                  : tx;
+    int ret = weir_nf_tx_reap(nf, q);
+    return ret ? ret : !is_full(q);
 }
 
-/* Was send refused, or could the next longest frame be? */
-static bool is_full(const struct weir_nf_queue *q)
+/* Is room in the tx ring what the caller waits for? */
+static int begin(struct weir_netfront *nf, struct weir_nf_queue *q, bool *full)
 {
-    return weir_netif_tx_front_free(&q->tx) < WEIR_NF_FRAGS ||
-           q->nfree[2] < WEIR_NF_FRAGS;
+    int ret = is_full(q) ? weir_nf_tx_reap(nf, q) : 0;
+    *full = is_full(q);
+    return ret;
 }
 
 int weir_netfront_arm(struct weir_netfront *nf, unsigned queue,
@@ -30,11 +37,15 @@ int weir_netfront_arm(struct weir_netfront *nf, unsigned queue,
         return nf->reason ? -WEIR_EPROTO : -WEIR_ENOTCONN;
     weir_netfront_flush(nf, queue);
     ports[(*nports)++] = q->rx_evtchn;
+    bool full;
+    if (begin(nf, q, &full))
+        return -WEIR_EPROTO;
     int more = weir_netif_rx_front_arm(&q->rx);
-    if (!more && is_full(q)) {
+    if (!more && full) {
         if (q->tx_evtchn != q->rx_evtchn)
             ports[(*nports)++] = q->tx_evtchn;
-        more = weir_netif_tx_front_arm(&q->tx);
+        uint32_t half = weir_netif_tx_front_inflight(&q->tx) / 2;
+        more = weir_netif_tx_front_arm_after(&q->tx, half ? half : 1);
     }
     return more < 0 ? weir_nf_broken(nf, "ring: more answers than requests")
                     : more;
@@ -51,7 +62,9 @@ int weir_netfront_wait(struct weir_netfront *nf, unsigned queue,
     if (!nf->connected || queue >= nf->nqueues)
         return nf->reason ? -WEIR_EPROTO : -WEIR_ENOTCONN;
     weir_netfront_flush(nf, queue);
-    bool full = is_full(q);
+    bool full;
+    if (begin(nf, q, &full))
+        return -WEIR_EPROTO;
     for (;;) {
         int more = look(nf, q, full);
         if (more)
@@ -69,7 +82,7 @@ int weir_netfront_wait(struct weir_netfront *nf, unsigned queue,
     weir_poller_woken(&q->poller);
     if (!ret && pending) {
         q->stats.notified++;
-        q->stats.spurious += look(nf, q, true) == 0;
+        q->stats.spurious += look(nf, q, full) == 0;
     }
     return ret;
 }
