@@ -1,1 +1,17 @@
 # driverdomains: what this folder builds; the macros are in ../Makefile
+DD_SOURCES := $(addprefix driverdomains/,config_value.c config_rate.c \
+	config_device.c config_scan.c devctl.c devctl_fields.c instance.c \
+	cgroup.c cgroup_find.c sandbox.c sandbox_child.c logsink.c image.c)
+$(call lib,weir-dd,$(DD_SOURCES))
+
+DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
+	request.c list.c dom.c start.c end.c backend.c prepare.c dev.c \
+	registry.c store.c)
+$(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-back weir-nethost \
+	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lmnl -lseccomp -lcap-ng)
+
+CLI_SOURCES := $(addprefix driverdomains/,cli_main.c cli_call.c cli_json.c \
+	cli_create.c cli_list.c cli_stats.c cli_device.c cli_up.c \
+	cli_console.c cli_top.c cli_store.c config_load.c config_disk.c)
+$(call prog,weir,$(CLI_SOURCES),weir-dd weir-hvclient weir-xshosted \
+	weir-xenbus weir-ring,-lxlutil -lxenlight)

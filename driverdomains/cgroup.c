@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+#include "driverdomains/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PERIOD_US 100000u
+
+static const char *const controllers[WEIR_CG_COUNT] = {
+    [WEIR_CG_MEMORY] = "memory",
+    [WEIR_CG_CPU] = "cpu",
+    [WEIR_CG_PIDS] = "pids",
+};
+
+static char *slurp(const char *path)
+{
+    size_t size = 1 << 18, used = 0;
+    char *buf = malloc(size);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = 0;
+
+    while (buf && fd >= 0 && used < size - 1 &&
+           (n = read(fd, buf + used, size - 1 - used)) > 0)
+        used += (size_t)n;
+    if (fd >= 0)
+        close(fd);
+    if (!buf || fd < 0 || n < 0) {
+        free(buf);
+        return NULL;
+    }
+    buf[used] = '\0';
+    return buf;
+}
+
+static int put(const char *dir, const char *file, const char *text)
+{
+    char path[WEIR_CGROUP_PATH + 96];
+    int fd, rc = 0;
+
+    snprintf(path, sizeof(path), "%s/%s", dir, file);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (write(fd, text, strlen(text)) < 0)
+        rc = -errno;
+    close(fd);
+    return rc;
+}
+
+static int make_dir(const char *path)
+{
+    return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+static void miss(char missing[64], const char *controller)
+{
+    size_t n = strlen(missing);
+
+    snprintf(missing + n, 64 - n, "%s%s", n ? ", " : "", controller);
+}
+
+static int open_v2(struct weir_cgroups *g, const char *mount, const char *tag,
+                   char missing[64])
+{
+    int rc;
+
+    g->v2 = true;
+    snprintf(g->base[0], sizeof(g->base[0]), "%.200s/%s", mount, tag);
+    /* A controller is for children once its parent passes it on. */
+    for (int i = 0; i < WEIR_CG_COUNT; i++) {
+        char on[16];
+
+        snprintf(on, sizeof(on), "+%s", controllers[i]);
+        put(mount, "cgroup.subtree_control", on);
+    }
+    rc = make_dir(g->base[0]);
+    for (int i = 0; rc == 0 && i < WEIR_CG_COUNT; i++) {
+        char on[16];
+
+        snprintf(on, sizeof(on), "+%s", controllers[i]);
+        if (put(g->base[0], "cgroup.subtree_control", on))
+            miss(missing, controllers[i]);
+    }
+    return rc;
+}
+
+/* Below the manager's own group, so that limits it lives under hold for its
+ * domains too. */
+static int open_v1(struct weir_cgroups *g, const char *mounts, const char *own,
+                   const char *tag, char missing[64])
+{
+    char mount[128], path[160];
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && i < WEIR_CG_COUNT; i++) {
+        if (weir_cgroup_mount(mounts, controllers[i], mount, sizeof(mount))) {
+            miss(missing, controllers[i]);
+            continue;
+        }
+        if (weir_cgroup_own(own, controllers[i], path, sizeof(path)) ||
+            !strcmp(path, "/"))
+            path[0] = '\0';
+        snprintf(g->base[i], sizeof(g->base[i]), "%s%s/%s", mount, path, tag);
+        rc = make_dir(g->base[i]);
+    }
+    return rc;
+}
+
+int weir_cgroups_open(struct weir_cgroups *g, const char *tag, char missing[64])
+{
+    char *mounts = slurp("/proc/self/mountinfo");
+    char *own = slurp("/proc/self/cgroup");
+    char mount[128], probe[160], *have = NULL;
+    int rc = -ENOENT;
+
+    memset(g, 0, sizeof(*g));
+    missing[0] = '\0';
+    if (mounts && own) {
+        bool v2 = weir_cgroup_mount(mounts, NULL, mount, sizeof(mount)) == 0;
+
+        if (v2) {
+            snprintf(probe, sizeof(probe), "%s/cgroup.controllers", mount);
+            have = slurp(probe);
+        }
+        /* A hybrid host has its controllers in version 1. */
+        if (have && strstr(have, "memory"))
+            rc = open_v2(g, mount, tag, missing);
+        else
+            rc = open_v1(g, mounts, own, tag, missing);
+    }
+    free(have);
+    free(mounts);
+    free(own);
+    return rc;
+}
+
+static int dir_count(const struct weir_cgroups *g)
+{
+    return g->v2 ? 1 : WEIR_CG_COUNT;
+}
+
+void weir_cgroups_remove(const struct weir_cgroups *g)
+{
+    for (int i = 0; i < dir_count(g); i++) {
+        DIR *d = g->base[i][0] ? opendir(g->base[i]) : NULL;
+        struct dirent *e;
+        char path[WEIR_CGROUP_PATH + 260];
+
+        while (d && (e = readdir(d))) {
+            if (e->d_type != DT_DIR || e->d_name[0] == '.')
+                continue;
+            snprintf(path, sizeof(path), "%s/%s", g->base[i], e->d_name);
+            rmdir(path);
+        }
+        if (d)
+            closedir(d);
+        if (g->base[i][0])
+            rmdir(g->base[i]);
+    }
+}
+
+static void group_dir(const struct weir_cgroups *g, int i, const char *name,
+                      char buf[WEIR_CGROUP_PATH + 64])
+{
+    snprintf(buf, WEIR_CGROUP_PATH + 64, "%s/%.62s", g->base[g->v2 ? 0 : i],
+             name);
+}
+
+static void limit_memory(const char *dir, bool v2,
+                         const struct weir_cgroup_limits *l)
+{
+    char text[32];
+
+    if (!l->memory)
+        return;
+    snprintf(text, sizeof(text), "%" PRIu64, l->memory);
+    put(dir, v2 ? "memory.max" : "memory.limit_in_bytes", text);
+    /* A domain's pages are pinned by grants and never leave for swap. */
+    if (v2)
+        put(dir, "memory.swap.max", "0");
+    else
+        put(dir, "memory.memsw.limit_in_bytes", text);
+}
+
+static void limit_cpu(const char *dir, bool v2,
+                      const struct weir_cgroup_limits *l)
+{
+    uint32_t weight = l->weight ? l->weight : 100;
+    char text[48];
+
+    /* Version 1 counts shares, 1024 neutral, 2 at least. */
+    snprintf(text, sizeof(text), "%u",
+             v2 ? weight : (weight * 1024 / 100 < 2 ? 2 : weight * 1024 / 100));
+    put(dir, v2 ? "cpu.weight" : "cpu.shares", text);
+    if (!l->cap)
+        return;
+    if (v2) {
+        snprintf(text, sizeof(text), "%u %u", l->cap * (PERIOD_US / 100),
+                 PERIOD_US);
+        put(dir, "cpu.max", text);
+    } else {
+        snprintf(text, sizeof(text), "%u", PERIOD_US);
+        put(dir, "cpu.cfs_period_us", text);
+        snprintf(text, sizeof(text), "%u", l->cap * (PERIOD_US / 100));
+        put(dir, "cpu.cfs_quota_us", text);
+    }
+}
+
+int weir_cgroup_make(const struct weir_cgroups *g, const char *name,
+                     const struct weir_cgroup_limits *l, int *v2_fd)
+{
+    char dir[WEIR_CGROUP_PATH + 64], text[32];
+    int rc = 0;
+
+    *v2_fd = -1;
+    for (int i = 0; i < WEIR_CG_COUNT && rc == 0; i++) {
+        if (!g->base[g->v2 ? 0 : i][0])
+            continue;
+        group_dir(g, i, name, dir);
+        rc = make_dir(dir);
+        if (rc)
+            break;
+        if (i == WEIR_CG_MEMORY)
+            limit_memory(dir, g->v2, l);
+        else if (i == WEIR_CG_CPU)
+            limit_cpu(dir, g->v2, l);
+        if (i == WEIR_CG_PIDS && l->pids) {
+            snprintf(text, sizeof(text), "%u", l->pids);
+            put(dir, "pids.max", text);
+        }
+    }
+    if (rc == 0 && g->v2) {
+        group_dir(g, 0, name, dir);
+        *v2_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        rc = *v2_fd < 0 ? -errno : 0;
+    }
+    if (rc)
+        weir_cgroup_remove(g, name);
+    return rc;
+}
+
+int weir_cgroup_enter(const struct weir_cgroups *g, const char *name, pid_t pid)
+{
+    char dir[WEIR_CGROUP_PATH + 64], text[16];
+    int rc = 0;
+
+    snprintf(text, sizeof(text), "%d", (int)pid);
+    for (int i = 0; !g->v2 && i < WEIR_CG_COUNT && rc == 0; i++) {
+        if (!g->base[i][0])
+            continue;
+        group_dir(g, i, name, dir);
+        rc = put(dir, "cgroup.procs", text);
+    }
+    return rc;
+}
+
+int weir_cgroup_remove(const struct weir_cgroups *g, const char *name)
+{
+    char dir[WEIR_CGROUP_PATH + 64];
+    int rc = 0;
+
+    for (int i = 0; i < dir_count(g); i++) {
+        if (!g->base[i][0])
+            continue;
+        group_dir(g, i, name, dir);
+        if (rmdir(dir) && errno != ENOENT)
+            rc = -errno;
+    }
+    return rc;
+}
+
+void weir_cgroup_show(const struct weir_cgroups *g, const char *name, char *buf,
+                      size_t size)
+{
+    int i = 0;
+
+    while (i < dir_count(g) - 1 && !g->base[i][0])
+        i++;
+    snprintf(buf, size, "%s/%s", g->base[i], name);
+}

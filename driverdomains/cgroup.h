@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A control group for each domain, below one directory an instance.  Pure
+ * version 2 hierarchies and version 1 (also hybrid) ones; the memory, cpu and
+ * pids controllers that the host has.
+ */
+#ifndef WEIR_DRIVERDOMAINS_CGROUP_H
+#define WEIR_DRIVERDOMAINS_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define WEIR_CGROUP_PATH 320
+
+enum weir_cgroup_controller {
+    WEIR_CG_MEMORY,
+    WEIR_CG_CPU,
+    WEIR_CG_PIDS,
+    WEIR_CG_COUNT,
+};
+
+/* Where controllers are mounted; found once. */
+struct weir_cgroups {
+    bool v2;                                    /* base[0] alone is used */
+    char base[WEIR_CG_COUNT][WEIR_CGROUP_PATH]; /* instance directories, "":
+                                                   the host has none */
+};
+
+struct weir_cgroup_limits {
+    uint64_t memory; /* bytes of the process's own memory, 0: no limit */
+    uint32_t cap;    /* percent of one CPU, 0: no limit */
+    uint32_t weight; /* 1..10000, 100 neutral; 0: 100 */
+    uint32_t pids;   /* 0: no limit */
+};
+
+/* Makes the instance's directories.  missing names the controllers that the
+ * host does not offer ("" when all are there): limits on them do not hold. */
+int weir_cgroups_open(struct weir_cgroups *g, const char *tag,
+                      char missing[64]);
+/* Removes the instance's directories and the empty ones below them. */
+void weir_cgroups_remove(const struct weir_cgroups *g);
+
+/* Group of one domain.  *v2_fd: directory for CLONE_INTO_CGROUP, or -1 with
+ * version 1, where weir_cgroup_enter does it. */
+int weir_cgroup_make(const struct weir_cgroups *g, const char *name,
+                     const struct weir_cgroup_limits *limits, int *v2_fd);
+int weir_cgroup_enter(const struct weir_cgroups *g, const char *name,
+                      pid_t pid);
+/* -EBUSY while a process is in it. */
+int weir_cgroup_remove(const struct weir_cgroups *g, const char *name);
+/* The group's directory, for people. */
+void weir_cgroup_show(const struct weir_cgroups *g, const char *name, char *buf,
+                      size_t size);
+
+/* Pure: finds in the text of /proc/self/mountinfo the mount point of the
+ * version 1 controller (or of cgroup2 with controller NULL). 0 or -ENOENT. */
+int weir_cgroup_mount(const char *mountinfo, const char *controller, char *buf,
+                      size_t size);
+/* Pure: the path of this process in the controller's hierarchy, from the text
+ * of /proc/self/cgroup. */
+int weir_cgroup_own(const char *text, const char *controller, char *buf,
+                    size_t size);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * up and down: the two programs an instance needs, and everything away again.
+ */
+#include "driverdomains/cgroup.h"
+#include "driverdomains/cli.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define START_MS 15000
+#define STOP_MS  60000
+#define STEP_US  2000
+
+static bool answers(struct weir_cli *c, const char *name)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    bool ok;
+
+    weir_instance_path(&c->in, name, a.sun_path, sizeof(a.sun_path));
+    ok = fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+/* The last line of what a program said before it died. */
+static void show_log(const char *path)
+{
+    char line[400], last[400] = "";
+    FILE *f = fopen(path, "re");
+
+    while (f && fgets(line, sizeof(line), f))
+        if (line[0] != '\n')
+            strcpy(last, line);
+    if (f)
+        fclose(f);
+    last[strcspn(last, "\n")] = '\0';
+    if (last[0])
+        fprintf(stderr, "%s\n", last);
+}
+
+_Noreturn static void child(char *const *argv, int log)
+{
+    int null = open("/dev/null", O_RDONLY);
+
+    setsid();
+    if (null < 0 || dup2(null, 0) < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+        _exit(126);
+    syscall(SYS_close_range, 3, ~0u, 0);
+    if (chdir("/") == 0)
+        execv(argv[0], argv);
+    _exit(127);
+}
+
+/* Starts a program and waits until its socket answers. */
+static int start(struct weir_cli *c, const char *name, const char *sock,
+                 const char *memory)
+{
+    char program[600], log[160], file[64];
+    const char *argv[] = {program,         "--state-dir",
+                          c->in.state_dir, memory ? "--memory" : NULL,
+                          memory,          NULL};
+    int fd, status;
+    pid_t pid;
+
+    snprintf(program, sizeof(program), "%s/%s", c->bin_dir, name);
+    if (access(program, X_OK))
+        return cli_error("%s: %s: install it beside weir", program,
+                         strerror(errno));
+    snprintf(file, sizeof(file), "log/%s.log", name);
+    weir_instance_path(&c->in, file, log, sizeof(log));
+    fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    if (fd < 0)
+        return cli_error("%s: %s", log, strerror(errno));
+    pid = fork();
+    if (pid == 0) /* execv writes nothing; its prototype lacks const */
+        child((char *const *)(uintptr_t)argv, fd);
+    close(fd);
+    if (pid < 0)
+        return cli_error("fork: %s", strerror(errno));
+    for (int i = 0; i < START_MS * 1000 / STEP_US; i++) {
+        if (waitpid(pid, &status, WNOHANG) == pid) {
+            show_log(log);
+            return cli_error("%s did not start", name);
+        }
+        if (answers(c, sock))
+            return 0;
+        usleep(STEP_US);
+    }
+    kill(pid, SIGTERM);
+    waitpid(pid, &status, 0);
+    show_log(log);
+    return cli_error("%s did not answer within %d s", name, START_MS / 1000);
+}
+
+static int make_dirs(struct weir_cli *c)
+{
+    char log[160];
+
+    weir_instance_path(&c->in, "log", log, sizeof(log));
+    if ((mkdir(c->in.state_dir, 0755) && errno != EEXIST) ||
+        (mkdir(log, 0750) && errno != EEXIST))
+        return cli_error("%s: %s: run as root, or give another --state-dir",
+                         c->in.state_dir, strerror(errno));
+    return 0;
+}
+
+/* ---- down ------------------------------------------------------------- */
+
+static int stop_devd(struct weir_cli *c)
+{
+    struct weir_devctl_status st;
+    struct weir_devctl_out o;
+    uint8_t buf[64];
+    int pidfd, rc;
+
+    if (!answers(c, "devd.sock"))
+        return 0;
+    if (cli_devd(c))
+        return 1;
+    pidfd = cli_peer_pidfd(c->devd_fd);
+    weir_devctl_begin(&o, buf, sizeof(buf), WEIR_DEVCTL_DOWN, ++c->seq);
+    rc = cli_call(c, buf, weir_devctl_end(&o), NULL, NULL, &st);
+    close(c->devd_fd);
+    c->devd_fd = -1;
+    if (rc && rc != -ECONNRESET)
+        cli_error("weir-devd: %s", strerror(-rc));
+    if (pidfd < 0)
+        return 0;
+    rc = cli_wait_end(pidfd, STOP_MS);
+    close(pidfd);
+    return rc ? cli_error("weir-devd does not end: see `%s/log/weir-devd.log`",
+                          c->in.state_dir)
+              : 0;
+}
+
+static int stop_hv(struct weir_cli *c)
+{
+    int pidfd, rc;
+
+    if (!answers(c, "hv.sock"))
+        return 0;
+    if (cli_hv(c))
+        return 1;
+    pidfd = cli_peer_pidfd(weir_hvctl_fd(c->hv));
+    weir_hvctl_close(c->hv);
+    c->hv = NULL;
+    if (pidfd < 0)
+        return cli_error("weir-hv: %s", strerror(-pidfd));
+    syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);
+    rc = cli_wait_end(pidfd, STOP_MS);
+    close(pidfd);
+    return rc ? cli_error("weir-hv does not end: see `%s/log/weir-hv.log`",
+                          c->in.state_dir)
+              : 0;
+}
+
+static void remove_logs(struct weir_cli *c)
+{
+    char dir[160], path[500];
+    struct dirent *e;
+    DIR *d;
+
+    weir_instance_path(&c->in, "log", dir, sizeof(dir));
+    d = opendir(dir);
+    while (d && (e = readdir(d))) {
+        if (!strstr(e->d_name, ".log"))
+            continue;
+        snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
+        unlink(path);
+    }
+    if (d)
+        closedir(d);
+    rmdir(dir);
+}
+
+/* What a manager that was killed could not take away. */
+static void sweep(struct weir_cli *c)
+{
+    static const char *const files[] = {"devd.sock", "hv.sock",
+                                        "xenstored.sock", "devd.lock"};
+    struct weir_cgroups g;
+    char path[160], missing[64];
+
+    if (weir_cgroups_open(&g, c->in.tag, missing) == 0)
+        weir_cgroups_remove(&g);
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        weir_instance_path(&c->in, files[i], path, sizeof(path));
+        unlink(path);
+    }
+    weir_instance_path(&c->in, "root", path, sizeof(path));
+    rmdir(path);
+}
+
+static int take_down(struct weir_cli *c, bool keep_logs)
+{
+    int rc = stop_devd(c);
+
+    if (stop_hv(c) || rc)
+        return 1;
+    sweep(c);
+    if (!keep_logs)
+        remove_logs(c);
+    rmdir(c->in.state_dir); /* stays when it holds anything else */
+    return 0;
+}
+
+int cli_down(struct weir_cli *c, int argc, char **argv)
+{
+    bool keep = cli_flag(&argc, argv, "--keep-logs");
+
+    if (argc != 1)
+        return CLI_USAGE;
+    if (geteuid() != 0)
+        return cli_error("must be run as root");
+    return take_down(c, keep);
+}
+
+/* ---- up --------------------------------------------------------------- */
+
+static int load_all(struct weir_cli *c, int n, char **names,
+                    struct weir_config_file *files)
+{
+    int rc = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (weir_config_load(names[i], c->bin_dir, &files[i])) {
+            rc = cli_error("%s", files[i].error);
+            continue;
+        }
+        for (int k = 0; k < i; k++)
+            if (!strcmp(files[k].cfg.name, files[i].cfg.name))
+                rc = cli_error("%s: name: \"%s\" is in use by %s: choose "
+                               "another name",
+                               names[i], files[i].cfg.name, names[k]);
+    }
+    return rc;
+}
+
+static int bring_up(struct weir_cli *c, const char *memory, int n,
+                    struct weir_config_file *files)
+{
+    int rc;
+
+    if (answers(c, "hv.sock") || answers(c, "devd.sock"))
+        return cli_error("%s: an instance runs there: `weir down` ends it, or "
+                         "use another --state-dir",
+                         c->in.state_dir);
+    rc = make_dirs(c);
+    if (rc == 0)
+        rc = start(c, "weir-hv", "hv.sock", memory);
+    if (rc == 0)
+        rc = start(c, "weir-devd", "devd.sock", NULL);
+    for (int i = 0; rc == 0 && i < n; i++)
+        rc = cli_create_loaded(c, &files[i]);
+    if (rc)
+        take_down(c, false);
+    return rc;
+}
+
+int cli_up(struct weir_cli *c, int argc, char **argv)
+{
+    const char *memory = NULL;
+    int got = cli_option(&argc, argv, "--memory", &memory), n = argc - 1;
+    struct weir_config_file *files;
+    uint64_t bytes;
+    int rc;
+
+    if (got < 0)
+        return CLI_USAGE;
+    if (got && (weir_cfg_size(memory, &bytes) || bytes < 1 << 20))
+        return cli_error("--memory %s: give a size like 4G, at least 1M",
+                         memory);
+    if (geteuid() != 0)
+        return cli_error("must be run as root: it makes namespaces, control "
+                         "groups and taps");
+    files = calloc((size_t)n + 1, sizeof(*files));
+    if (!files)
+        return cli_error("out of memory");
+    rc = load_all(c, n, argv + 1, files);
+    if (rc == 0)
+        rc = bring_up(c, memory, n, files);
+    free(files);
+    return rc;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * weir-devd, private.  One thread, one epoll set; a domain that is slow or
+ * hostile is waited for in a state with a deadline, never in a call.  The
+ * registry and weir-hv are called synchronously: both are part of what the
+ * manager trusts for its own progress, with a deadline each.
+ *
+ * What the manager knows of a device is in its own memory (struct weir_dev);
+ * nothing read from the registry decides what is opened or removed.
+ */
+#ifndef WEIR_DRIVERDOMAINS_DEVD_H
+#define WEIR_DRIVERDOMAINS_DEVD_H
+
+#include "backends/common/resource_abi.h"
+#include "driverdomains/cgroup.h"
+#include "driverdomains/config.h"
+#include "driverdomains/devctl.h"
+#include "driverdomains/image.h"
+#include "driverdomains/instance.h"
+#include "driverdomains/logsink.h"
+#include "hypervisor/client/control.h"
+#include "xenbus/client.h"
+#include "xenbus/state.h"
+
+#define WEIR_DEVD_DOMS    512
+#define WEIR_DEVD_CLIENTS 64
+#define WEIR_STORE_DOMID  1
+
+#define WEIR_START_MS  10000 /* create to running, ready, attached */
+#define WEIR_DETACH_MS 10000 /* a frontend's time to close */
+#define WEIR_FORCE_MS  3000  /* a backend's time to release */
+#define WEIR_STOP_MS   5000  /* a guest's time to power off */
+
+struct weir_devd;
+
+/* Something polled.  ready may free anything: the loop takes one event at a
+ * time from the kernel. */
+struct weir_source {
+    int fd; /* -1: not polled */
+    void (*ready)(struct weir_source *s, uint32_t events);
+};
+
+#define weir_container(ptr, type, member)                                      \
+    ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/* Who waits for the end of an operation; client 0: nobody. */
+struct weir_waiter {
+    uint64_t client;
+    uint32_t seq;
+};
+
+enum weir_dom_phase {
+    WEIR_PHASE_STARTING, /* program runs, not yet sealed, ready, attached */
+    WEIR_PHASE_RUNNING,
+    WEIR_PHASE_STOPPING, /* asked to power off */
+    WEIR_PHASE_KILLED,   /* SIGKILL sent, not dead yet */
+    WEIR_PHASE_DYING,    /* dead; its devices are being removed */
+    WEIR_PHASE_CRASHED,  /* dead and kept (on_crash=preserve) */
+};
+
+struct weir_dom {
+    struct weir_dom *next;
+    struct weir_devd *devd;
+    struct weir_domain_config cfg;
+    domid_t domid;
+    enum weir_dom_phase phase;
+    bool sealed, ready; /* weir-hv saw the seal; READY came */
+    bool failed;        /* creation failed: starter gets reason */
+    bool restart;       /* build it again once it is gone */
+    bool paused;
+    pid_t pid;
+    struct weir_source exit_src; /* pidfd */
+    struct weir_source res_src;  /* resource channel */
+    struct weir_source log_src;
+    struct weir_logsink log;
+    uint64_t created_ns, deadline_ns; /* 0: no deadline */
+    uint64_t start_us;
+    uint32_t restarts;
+    char where[32];
+    char reason[200];
+    struct weir_waiter starter, stopper;
+};
+
+enum weir_dev_phase {
+    WEIR_DEV_ATTACHING, /* given to the backend, not acknowledged */
+    WEIR_DEV_ATTACHED,
+    WEIR_DEV_CLOSING,   /* DETACH sent: the frontend has to let go */
+    WEIR_DEV_RELEASING, /* registry gone: the backend has to release */
+};
+
+struct weir_dev {
+    struct weir_dev *next;
+    struct weir_dom *frontend, *backend; /* backend NULL: it died */
+    domid_t backend_domid;
+    uint32_t cls, devid; /* enum weir_res_class */
+    enum weir_dev_phase phase;
+    bool at_boot; /* part of the domain's creation */
+    bool in_registry;
+    struct weir_disk_config disk;
+    struct weir_vif_config vif;
+    struct weir_image image;
+    char tap[WEIR_CFG_IF]; /* "": none */
+    int fds[WEIR_RES_MAX_FDS];
+    unsigned nfds;
+    uint32_t back_state;
+    char error[160]; /* the backend's words */
+    uint64_t deadline_ns;
+    struct weir_waiter attacher, detacher;
+};
+
+struct weir_client {
+    struct weir_client *next;
+    struct weir_devd *devd;
+    struct weir_source src;
+    uint64_t id;
+};
+
+/* A domain to be built again. */
+struct weir_restart {
+    struct weir_restart *next;
+    struct weir_domain_config cfg;
+    uint64_t at_ns;
+    uint32_t count;
+};
+
+struct weir_devd {
+    struct weir_instance in;
+    char bin_dir[512];
+    struct weir_cgroups cgroups;
+    int epoll_fd, lock_fd;
+    struct weir_source listen_src, signal_src, hv_src, xs_src;
+    struct weir_hvctl *hv, *hv_events;
+    struct weir_xs xs;
+    bool xs_open;
+    struct weir_dom *store; /* also in doms */
+    struct weir_dom *doms;
+    struct weir_dev *devs;
+    struct weir_restart *restarts;
+    struct weir_client *clients;
+    uint64_t next_client;
+    uint32_t next_seq;
+    bool stopping, done;
+    int exit_code;
+    struct weir_waiter downer;
+};
+
+/* devd_loop.c */
+uint64_t weir_devd_now(void);
+__attribute__((format(printf, 1, 2))) void weir_devd_log(const char *fmt, ...);
+int weir_source_add(struct weir_devd *d, struct weir_source *s, int fd,
+                    void (*ready)(struct weir_source *, uint32_t));
+/* Takes it out of the loop and closes the descriptor. */
+void weir_source_close(struct weir_devd *d, struct weir_source *s);
+void weir_devd_loop(struct weir_devd *d);
+/* Everything in order, then out of the loop. */
+void weir_devd_stop(struct weir_devd *d);
+
+/* devd_client.c */
+int weir_devd_listen(struct weir_devd *d);
+void weir_devd_unlisten(struct weir_devd *d);
+struct weir_client *weir_client_find(struct weir_devd *d, uint64_t id);
+void weir_client_send(struct weir_client *c, const void *buf, size_t len);
+/* Answers and clears w; error 0 or an errno value; NULL where and text ok. */
+void weir_devd_answer(struct weir_devd *d, struct weir_waiter *w, int error,
+                      uint32_t domid, const char *where, const char *text);
+
+/* devd_request.c: one request of a client */
+void weir_devd_request(struct weir_client *c, const void *buf, size_t len);
+/* devd_list.c */
+void weir_devd_list_domains(struct weir_client *c, uint32_t seq);
+void weir_devd_list_devices(struct weir_client *c, uint32_t seq,
+                            const struct weir_devctl_target *t);
+
+/* What refused an operation, for the client: key and message. */
+struct weir_refusal {
+    char where[32];
+    char text[400];
+};
+__attribute__((format(printf, 4, 5))) int weir_refuse(struct weir_refusal *r,
+                                                      int rc, const char *where,
+                                                      const char *fmt, ...);
+
+/* devd_dom.c: creation */
+int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *cfg,
+                    struct weir_waiter w, uint32_t restarts,
+                    struct weir_refusal *why);
+/* Called whenever something it waits for may have come. */
+void weir_dom_check_started(struct weir_dom *dom);
+struct weir_dom *weir_dom_find(struct weir_devd *d, const char *name_or_id);
+struct weir_dom *weir_dom_by_id(struct weir_devd *d, domid_t id);
+const char *weir_dom_phase_name(const struct weir_dom *dom);
+/* devd_start.c: the program of a domain that weir-hv knows */
+int weir_dom_start(struct weir_dom *dom, int hv_fd, int resource_fd,
+                   struct weir_refusal *why);
+
+/* devd_end.c: events and the end of domains */
+void weir_dom_exited(struct weir_source *s, uint32_t events);
+void weir_dom_log_ready(struct weir_source *s, uint32_t events);
+void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms);
+void weir_dom_kill(struct weir_dom *dom, const char *reason);
+/* Creation did not work: reply, then take everything back. */
+__attribute__((format(printf, 3, 4))) void
+weir_dom_fail(struct weir_dom *dom, const char *where, const char *fmt, ...);
+/* The last device may be gone now. */
+void weir_dom_check_gone(struct weir_dom *dom);
+void weir_dom_timer(struct weir_dom *dom, uint64_t now);
+void weir_dom_hv_event(struct weir_devd *d, const struct weir_hv_dominfo *i);
+void weir_restart_timer(struct weir_devd *d, uint64_t now);
+
+/* devd_backend.c: which driver domain, and its resource channel */
+int weir_backend_choose(struct weir_devd *d, uint32_t cls, const char *name,
+                        const char *where, struct weir_dom **out,
+                        struct weir_refusal *why);
+void weir_backend_event(struct weir_source *s, uint32_t events);
+int weir_backend_send(struct weir_dev *dev, uint32_t op);
+
+/* devd_prepare.c: opens and checks what a device needs; changes nothing */
+int weir_dev_prepare_disk(struct weir_devd *d,
+                          const struct weir_disk_config *disk,
+                          const char *where, struct weir_dev **out,
+                          struct weir_refusal *why);
+int weir_dev_prepare_vif(struct weir_devd *d, const char *domain,
+                         const struct weir_vif_config *vif, uint32_t index,
+                         const char *where, struct weir_dev **out,
+                         struct weir_refusal *why);
+void weir_dev_free(struct weir_dev *dev);
+
+/* devd_dev.c: devices */
+/* Takes dev over, also on failure (then it is freed). */
+int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
+                    const char *where, struct weir_refusal *why);
+struct weir_dev *weir_dev_find(struct weir_devd *d,
+                               const struct weir_dom *frontend, uint32_t cls,
+                               uint32_t devid);
+struct weir_dev *weir_dev_by_text(struct weir_devd *d,
+                                  const struct weir_dom *frontend, uint32_t cls,
+                                  const char *text);
+void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms);
+/* The backend is dead, or has released it. */
+void weir_dev_finish(struct weir_dev *dev, const char *trouble);
+void weir_dev_timer(struct weir_dev *dev, uint64_t now);
+const char *weir_dev_phase_name(const struct weir_dev *dev);
+const char *weir_dev_class_name(uint32_t cls); /* "vbd", "vif" */
+void weir_dev_label(const struct weir_dev *dev, char *buf, size_t size);
+
+/* devd_registry.c: 0 or -errno */
+int weir_reg_domain(struct weir_dom *dom);
+void weir_reg_remove_domain(struct weir_dom *dom);
+int weir_reg_device(struct weir_dev *dev);
+void weir_reg_remove_device(struct weir_dev *dev, bool last_of_pair);
+void weir_reg_device_offline(struct weir_dev *dev);
+uint32_t weir_reg_front_state(struct weir_dev *dev);
+/* Asks for power-off: false when the guest does not offer it. */
+bool weir_reg_poweroff(struct weir_dom *dom);
+void weir_reg_events(struct weir_devd *d);
+
+/* devd_store.c: the registry's own domain */
+int weir_store_start(struct weir_devd *d);
+void weir_store_stop(struct weir_devd *d);
+
+#endif

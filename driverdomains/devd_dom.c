@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Creation of a domain.  Everything that can be wrong with the request is
+ * found before anything is made; from the first thing made on, a failure takes
+ * all of it back.
+ */
+#include "driverdomains/devd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FRAMES_PER_MIB 256u
+
+struct prepared {
+    struct weir_dev *devs[WEIR_CFG_DISKS + WEIR_CFG_VIFS];
+    unsigned n;
+};
+
+int weir_refuse(struct weir_refusal *r, int rc, const char *where,
+                const char *fmt, ...)
+{
+    va_list ap;
+
+    snprintf(r->where, sizeof(r->where), "%s", where ? where : "");
+    va_start(ap, fmt);
+    vsnprintf(r->text, sizeof(r->text), fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+struct weir_dom *weir_dom_by_id(struct weir_devd *d, domid_t id)
+{
+    struct weir_dom *m = d->doms;
+
+    while (m && m->domid != id)
+        m = m->next;
+    return m;
+}
+
+struct weir_dom *weir_dom_find(struct weir_devd *d, const char *text)
+{
+    uint64_t id;
+
+    if (weir_cfg_u64(text, 0, UINT16_MAX, &id) == 0)
+        return weir_dom_by_id(d, (domid_t)id);
+    for (struct weir_dom *m = d->doms; m; m = m->next)
+        if (!strcmp(m->cfg.name, text))
+            return m;
+    return NULL;
+}
+
+const char *weir_dom_phase_name(const struct weir_dom *dom)
+{
+    static const char *const names[] = {
+        [WEIR_PHASE_STARTING] = "starting", [WEIR_PHASE_RUNNING] = "running",
+        [WEIR_PHASE_STOPPING] = "stopping", [WEIR_PHASE_KILLED] = "dying",
+        [WEIR_PHASE_DYING] = "dying",       [WEIR_PHASE_CRASHED] = "crashed",
+    };
+
+    return names[dom->phase];
+}
+
+static int check_basics(struct weir_devd *d, const struct weir_domain_config *c,
+                        struct weir_refusal *why)
+{
+    struct weir_dom *other;
+    struct stat st;
+    unsigned n = 0;
+
+    if (!weir_cfg_name_ok(c->name))
+        return weir_refuse(why, -EINVAL, "name",
+                           "bad name \"%s\": use 1 to 63 letters, digits, "
+                           "'-', '_', '.' or '+', starting with a letter",
+                           c->name);
+    other = weir_dom_find(d, c->name);
+    if (other)
+        return weir_refuse(why, -EEXIST, "name",
+                           "\"%s\" is in use by domain %u: choose another "
+                           "name, or `weir destroy %s` first",
+                           c->name, other->domid, c->name);
+    for (struct weir_dom *m = d->doms; m; m = m->next)
+        n++;
+    if (n >= WEIR_DEVD_DOMS)
+        return weir_refuse(why, -ENOSPC, "name", "%u domains exist: no more",
+                           n);
+    if (c->kernel[0] != '/' || stat(c->kernel, &st) || !S_ISREG(st.st_mode))
+        return weir_refuse(why, -ENOENT, "kernel",
+                           "%s: no such program: give its path, or the name "
+                           "of one beside weir",
+                           c->kernel[0] ? c->kernel : "(none)");
+    if (access(c->kernel, X_OK))
+        return weir_refuse(why, -EACCES, "kernel",
+                           "%s: cannot be executed: chmod +x it", c->kernel);
+    if (c->memory_mib == 0 || c->private_mib == 0)
+        return weir_refuse(why, -EINVAL, "memory",
+                           "0 MiB: a domain needs at least 1");
+    return 0;
+}
+
+/* Two devices of one request under one number. */
+static int check_distinct(const struct prepared *p, const struct weir_dev *dev,
+                          const char *where, struct weir_refusal *why)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->devs[i]->cls == dev->cls && p->devs[i]->devid == dev->devid)
+            return weir_refuse(why, -EEXIST, where,
+                               "device number %u is used twice: give another "
+                               "%s",
+                               dev->devid,
+                               dev->cls == WEIR_RES_VBD ? "vdev" : "devid");
+    return 0;
+}
+
+static int keep(struct prepared *p, struct weir_dev *dev, const char *where,
+                struct weir_refusal *why)
+{
+    int rc = check_distinct(p, dev, where, why);
+
+    if (rc) {
+        weir_dev_free(dev);
+        return rc;
+    }
+    dev->at_boot = true;
+    p->devs[p->n++] = dev;
+    return 0;
+}
+
+static int prepare_devices(struct weir_devd *d,
+                           const struct weir_domain_config *c,
+                           struct prepared *p, struct weir_refusal *why)
+{
+    struct weir_dev *dev;
+    char where[32];
+    int rc = 0;
+
+    for (uint32_t i = 0; rc == 0 && i < c->ndisks; i++) {
+        snprintf(where, sizeof(where), "disk[%u]", i);
+        rc = weir_dev_prepare_disk(d, &c->disks[i], where, &dev, why);
+        if (rc == 0)
+            rc = keep(p, dev, where, why);
+    }
+    for (uint32_t i = 0; rc == 0 && i < c->nvifs; i++) {
+        snprintf(where, sizeof(where), "vif[%u]", i);
+        rc = weir_dev_prepare_vif(d, c->name, &c->vifs[i], i, where, &dev, why);
+        if (rc == 0)
+            rc = keep(p, dev, where, why);
+    }
+    return rc;
+}
+
+static int hv_create(struct weir_devd *d, const struct weir_domain_config *c,
+                     domid_t *domid, int *fd, struct weir_refusal *why)
+{
+    const struct weir_hv_create how = {
+        .name = c->name,
+        .kind = WEIR_DOM_PROCESS,
+        .max_frames = c->memory_mib * FRAMES_PER_MIB,
+        .max_grants = c->max_grants,
+        .max_ports = c->max_ports,
+        .max_maps = c->max_maps,
+        .has_store = true,
+        .store_domid = WEIR_STORE_DOMID,
+    };
+    int rc = weir_hvctl_create(d->hv, &how, domid, fd);
+
+    if (rc == -EEXIST)
+        return weir_refuse(why, rc, "name",
+                           "\"%s\" is in use: choose another name", c->name);
+    if (rc == -ENOMEM)
+        return weir_refuse(why, rc, "memory",
+                           "weir-hv has no room for %u MiB: lower memory=, "
+                           "destroy a domain, or `weir up --memory` more",
+                           c->memory_mib);
+    if (rc)
+        return weir_refuse(why, rc, "name", "weir-hv refused the domain: %s",
+                           strerror(-rc));
+    return 0;
+}
+
+static struct weir_dom *
+new_dom(struct weir_devd *d, const struct weir_domain_config *c, domid_t domid)
+{
+    struct weir_dom *dom = calloc(1, sizeof(*dom)), **end = &d->doms;
+
+    if (!dom)
+        return NULL;
+    dom->devd = d;
+    dom->cfg = *c;
+    dom->domid = domid;
+    dom->exit_src.fd = dom->res_src.fd = dom->log_src.fd = -1;
+    dom->log.pipe_fd = dom->log.file_fd = -1;
+    dom->created_ns = weir_devd_now();
+    dom->deadline_ns = dom->created_ns + WEIR_START_MS * 1000000ull;
+    while (*end)
+        end = &(*end)->next;
+    *end = dom;
+    return dom;
+}
+
+static int introduce(struct weir_dom *dom, struct weir_refusal *why)
+{
+    struct weir_devd *d = dom->devd;
+    struct weir_hv_dominfo info;
+    int rc = weir_reg_domain(dom);
+
+    if (rc == 0)
+        rc = weir_hvctl_info(d->hv, dom->domid, &info);
+    if (rc == 0)
+        rc = weir_xs_introduce(&d->xs, dom->domid, info.store_frame,
+                               info.store_evtchn);
+    if (rc)
+        weir_refuse(why, rc, "name", "the registry refused the domain: %s",
+                    strerror(-rc));
+    return rc;
+}
+
+/* Everything after weir-hv knows the domain; a failure is taken back by
+ * weir_dom_fail. */
+static int build(struct weir_dom *dom, struct prepared *p, int hv_fd,
+                 struct weir_refusal *why)
+{
+    int pair[2] = {-1, -1};
+    int rc = introduce(dom, why);
+
+    for (unsigned i = 0; rc == 0 && i < p->n; i++) {
+        struct weir_dev *dev = p->devs[i];
+        char where[32];
+
+        p->devs[i] = NULL; /* attach takes it over */
+        snprintf(where, sizeof(where), "%s[%u]",
+                 dev->cls == WEIR_RES_VBD ? "disk" : "vif",
+                 dev->cls == WEIR_RES_VBD ? i : i - dom->cfg.ndisks);
+        rc = weir_dev_attach(dom, dev, where, why);
+    }
+    if (rc == 0 && dom->cfg.driver_domain &&
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+        rc = weir_refuse(why, -errno, "name", "resource channel: %s",
+                         strerror(errno));
+    if (rc == 0 && pair[0] >= 0) {
+        /* A domain that does not read must not hold the manager up. */
+        fcntl(pair[0], F_SETFL, O_NONBLOCK);
+        rc = weir_source_add(dom->devd, &dom->res_src, pair[0],
+                             weir_backend_event);
+        if (rc)
+            close(pair[0]);
+    }
+    if (rc == 0)
+        rc = weir_dom_start(dom, hv_fd, pair[1], why);
+    if (pair[1] >= 0)
+        close(pair[1]);
+    return rc;
+}
+
+static void drop_prepared(struct prepared *p)
+{
+    for (unsigned i = 0; i < p->n; i++)
+        if (p->devs[i])
+            weir_dev_free(p->devs[i]);
+}
+
+int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *c,
+                    struct weir_waiter w, uint32_t restarts,
+                    struct weir_refusal *why)
+{
+    struct prepared p = {.n = 0};
+    struct weir_dom *dom = NULL;
+    domid_t domid = 0;
+    int hv_fd = -1;
+    int rc = check_basics(d, c, why);
+
+    if (rc == 0)
+        rc = prepare_devices(d, c, &p, why);
+    if (rc == 0)
+        rc = hv_create(d, c, &domid, &hv_fd, why);
+    if (rc == 0) {
+        dom = new_dom(d, c, domid);
+        if (!dom) {
+            weir_hvctl_destroy(d->hv, domid);
+            rc = weir_refuse(why, -ENOMEM, "name", "out of memory");
+        }
+    }
+    if (dom) {
+        dom->starter = w;
+        dom->restarts = restarts;
+        if (build(dom, &p, hv_fd, why))
+            weir_dom_fail(dom, why->where, "%s", why->text);
+        else
+            weir_devd_log("domain %u (%s) started, pid %d", dom->domid,
+                          dom->cfg.name, (int)dom->pid);
+        rc = 0; /* answered, or to be answered, through the waiter */
+    }
+    if (hv_fd >= 0)
+        close(hv_fd);
+    drop_prepared(&p);
+    return rc;
+}
+
+void weir_dom_check_started(struct weir_dom *dom)
+{
+    struct weir_devd *d = dom->devd;
+
+    if (dom->phase != WEIR_PHASE_STARTING || !dom->sealed)
+        return;
+    if (dom->cfg.driver_domain && !dom->ready)
+        return;
+    for (struct weir_dev *dev = d->devs; dev; dev = dev->next)
+        if (dev->frontend == dom && dev->phase == WEIR_DEV_ATTACHING)
+            return;
+    dom->phase = WEIR_PHASE_RUNNING;
+    dom->deadline_ns = 0;
+    dom->start_us = (weir_devd_now() - dom->created_ns) / 1000;
+    weir_devd_answer(d, &dom->starter, 0, dom->domid, NULL, NULL);
+}

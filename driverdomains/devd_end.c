@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The end of a domain, wanted or not: its program dies, weir-hv forgets it,
+ * its devices are taken back, then its registry directory and group.
+ */
+#include "driverdomains/devd.h"
+#include "driverdomains/sandbox.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#define RESTART_FIRST_MS 100
+#define RESTART_LAST_MS  10000
+#define KILL_WARN_MS     5000
+
+void weir_dom_log_ready(struct weir_source *s, uint32_t events)
+{
+    struct weir_dom *dom = weir_container(s, struct weir_dom, log_src);
+
+    (void)events;
+    if (weir_logsink_pump(&dom->log, weir_devd_now())) {
+        weir_source_close(dom->devd, s);
+        dom->log.pipe_fd = -1;
+    }
+}
+
+static void forget(struct weir_dom *dom)
+{
+    struct weir_devd *d = dom->devd;
+    struct weir_dom **p = &d->doms;
+    char group[64];
+
+    while (*p != dom)
+        p = &(*p)->next;
+    *p = dom->next;
+    if (dom->log_src.fd >= 0) {
+        weir_logsink_pump(&dom->log, weir_devd_now());
+        weir_source_close(d, &dom->log_src);
+        dom->log.pipe_fd = -1;
+    }
+    weir_logsink_close(&dom->log);
+    weir_source_close(d, &dom->res_src);
+    weir_source_close(d, &dom->exit_src);
+    snprintf(group, sizeof(group), "%u-%.50s", dom->domid, dom->cfg.name);
+    if (weir_cgroup_remove(&d->cgroups, group))
+        weir_devd_log("domain %u (%s): its control group stays", dom->domid,
+                      dom->cfg.name);
+    free(dom);
+}
+
+static void plan_restart(struct weir_dom *dom)
+{
+    struct weir_restart *r = calloc(1, sizeof(*r));
+    uint64_t ms = RESTART_FIRST_MS;
+
+    if (!r)
+        return;
+    for (uint32_t i = 0; i < dom->restarts && ms < RESTART_LAST_MS; i++)
+        ms *= 2;
+    r->cfg = dom->cfg;
+    r->count = dom->restarts + 1;
+    r->at_ns = weir_devd_now() +
+               (ms < RESTART_LAST_MS ? ms : RESTART_LAST_MS) * 1000000;
+    r->next = dom->devd->restarts;
+    dom->devd->restarts = r;
+}
+
+void weir_restart_timer(struct weir_devd *d, uint64_t now)
+{
+    struct weir_restart **p = &d->restarts, *r;
+    struct weir_refusal why;
+
+    while ((r = *p) && r->at_ns > now)
+        p = &r->next;
+    if (!r)
+        return;
+    *p = r->next;
+    if (weir_dom_create(d, &r->cfg, (struct weir_waiter){0}, r->count, &why))
+        weir_devd_log("domain %s is not restarted: %s: %s", r->cfg.name,
+                      why.where, why.text);
+    free(r);
+}
+
+void weir_dom_check_gone(struct weir_dom *dom)
+{
+    struct weir_devd *d = dom->devd;
+
+    if (dom->phase != WEIR_PHASE_DYING)
+        return;
+    for (struct weir_dev *dev = d->devs; dev; dev = dev->next)
+        if (dev->frontend == dom || dev->backend == dom)
+            return;
+    weir_reg_remove_domain(dom);
+    weir_devd_log("domain %u (%s) is gone%s%s", dom->domid, dom->cfg.name,
+                  dom->reason[0] ? ": " : "", dom->reason);
+    if (dom->failed)
+        weir_devd_answer(d, &dom->starter, ECANCELED, dom->domid, dom->where,
+                         dom->reason);
+    else
+        weir_devd_answer(d, &dom->starter, ECANCELED, dom->domid, "name",
+                         "destroyed while it started");
+    weir_devd_answer(d, &dom->stopper, 0, dom->domid, NULL, NULL);
+    if (dom->restart && !d->stopping)
+        plan_restart(dom);
+    forget(dom);
+}
+
+static struct weir_dev *next_dev_of(struct weir_devd *d, struct weir_dom *dom)
+{
+    for (struct weir_dev *v = d->devs; v; v = v->next)
+        if (v->backend == dom ||
+            (v->frontend == dom && v->phase != WEIR_DEV_RELEASING))
+            return v;
+    return NULL;
+}
+
+/* The program is dead (or never was). */
+static void bury(struct weir_dom *dom)
+{
+    struct weir_devd *d = dom->devd;
+    struct weir_dev *dev;
+    int rc = weir_hvctl_destroy(d->hv, dom->domid);
+
+    if (rc && rc != -ENOENT && rc != -ESRCH)
+        weir_devd_log("domain %u (%s): weir-hv: %s", dom->domid, dom->cfg.name,
+                      strerror(-rc));
+    /* Not yet DYING: a device that goes at once must not free the domain
+     * under this loop. */
+    dom->phase = WEIR_PHASE_KILLED;
+    dom->deadline_ns = 0;
+    weir_source_close(d, &dom->res_src);
+    while ((dev = next_dev_of(d, dom))) {
+        if (dev->backend == dom) {
+            dev->backend = NULL;
+            weir_dev_finish(dev, "its driver domain is gone");
+        } else {
+            weir_dev_detach(dev, true, 0);
+        }
+    }
+    dom->phase = WEIR_PHASE_DYING;
+    weir_dom_check_gone(dom);
+}
+
+void weir_dom_kill(struct weir_dom *dom, const char *reason)
+{
+    if (dom->phase == WEIR_PHASE_KILLED || dom->phase == WEIR_PHASE_DYING)
+        return;
+    if (reason && !dom->reason[0])
+        snprintf(dom->reason, sizeof(dom->reason), "%s", reason);
+    if (dom->exit_src.fd < 0) {
+        bury(dom);
+        return;
+    }
+    dom->phase = WEIR_PHASE_KILLED;
+    dom->deadline_ns = weir_devd_now() + KILL_WARN_MS * 1000000ull;
+    weir_sandbox_kill(dom->exit_src.fd);
+}
+
+void weir_dom_fail(struct weir_dom *dom, const char *where, const char *fmt,
+                   ...)
+{
+    char text[sizeof(dom->reason)];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    if (!dom->failed) {
+        dom->failed = true;
+        snprintf(dom->where, sizeof(dom->where), "%s", where);
+        snprintf(dom->reason, sizeof(dom->reason), "%s", text);
+    }
+    weir_dom_kill(dom, text);
+}
+
+void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms)
+{
+    if (!weir_reg_poweroff(dom)) {
+        weir_dom_kill(dom, "it does not offer to power off");
+        return;
+    }
+    dom->phase = WEIR_PHASE_STOPPING;
+    dom->deadline_ns = weir_devd_now() + timeout_ms * 1000000ull;
+}
+
+/* What weir-hv knows of the death is better than a signal number. */
+static void death_reason(struct weir_dom *dom, const char *status)
+{
+    struct weir_hv_dominfo info;
+
+    if (dom->reason[0])
+        return;
+    if (weir_hvctl_info(dom->devd->hv, dom->domid, &info) == 0 &&
+        info.state == WEIR_DOM_CRASHED && info.reason[0])
+        snprintf(dom->reason, sizeof(dom->reason), "%s", info.reason);
+    else
+        snprintf(dom->reason, sizeof(dom->reason), "%s", status);
+}
+
+static void crashed(struct weir_dom *dom, const char *status)
+{
+    char note[WEIR_LOG_LINE];
+
+    death_reason(dom, status);
+    weir_devd_log("domain %u (%s) crashed: %s", dom->domid, dom->cfg.name,
+                  dom->reason);
+    snprintf(note, sizeof(note), "weir-devd: crashed: %s", dom->reason);
+    weir_logsink_pump(&dom->log, weir_devd_now());
+    weir_logsink_note(&dom->log, note);
+    if (dom->cfg.on_crash == WEIR_ON_CRASH_PRESERVE && !dom->devd->stopping) {
+        dom->phase = WEIR_PHASE_CRASHED;
+        dom->deadline_ns = 0;
+        weir_source_close(dom->devd, &dom->res_src);
+        return;
+    }
+    dom->restart = dom->cfg.on_crash == WEIR_ON_CRASH_RESTART;
+    bury(dom);
+}
+
+static void start_failed(struct weir_dom *dom, const char *status)
+{
+    if (!dom->failed) {
+        death_reason(dom, status);
+        dom->failed = true;
+        snprintf(dom->where, sizeof(dom->where), "kernel");
+        weir_devd_log("domain %u (%s) did not start: %s", dom->domid,
+                      dom->cfg.name, dom->reason);
+    }
+    bury(dom);
+}
+
+void weir_dom_exited(struct weir_source *s, uint32_t events)
+{
+    struct weir_dom *dom = weir_container(s, struct weir_dom, exit_src);
+    char status[120];
+    bool clean = false;
+
+    (void)events;
+    if (weir_sandbox_reap(s->fd, status, sizeof(status), &clean) == -EAGAIN)
+        return;
+    weir_source_close(dom->devd, s);
+    dom->pid = 0;
+    if (dom == dom->devd->store) {
+        if (!dom->devd->stopping)
+            weir_devd_log("the registry's program ended: %s", status);
+        dom->devd->exit_code = dom->devd->done ? dom->devd->exit_code : 1;
+        dom->devd->done = true;
+    } else if (dom->phase == WEIR_PHASE_KILLED) {
+        bury(dom);
+    } else if (dom->phase == WEIR_PHASE_STARTING) {
+        start_failed(dom, status);
+    } else if (clean || dom->phase == WEIR_PHASE_STOPPING) {
+        bury(dom);
+    } else {
+        crashed(dom, status);
+    }
+}
+
+void weir_dom_timer(struct weir_dom *dom, uint64_t now)
+{
+    switch (dom->phase) {
+    case WEIR_PHASE_STARTING:
+        weir_dom_fail(dom, "kernel",
+                      "%s: not ready within %d s: see `weir log %s`",
+                      dom->cfg.kernel, WEIR_START_MS / 1000, dom->cfg.name);
+        break;
+    case WEIR_PHASE_STOPPING:
+        if (dom->stopper.client && !dom->devd->stopping) {
+            dom->phase = WEIR_PHASE_RUNNING;
+            weir_devd_answer(dom->devd, &dom->stopper, ETIMEDOUT, dom->domid,
+                             NULL,
+                             "it did not power off in time: look at `weir "
+                             "console`, or use `weir destroy`");
+        } else {
+            weir_dom_kill(dom, "it did not power off in time");
+        }
+        break;
+    case WEIR_PHASE_KILLED:
+        weir_devd_log("domain %u (%s): still dying, device I/O is pending",
+                      dom->domid, dom->cfg.name);
+        dom->deadline_ns = now + KILL_WARN_MS * 1000000ull;
+        break;
+    default:
+        break;
+    }
+}
+
+void weir_dom_hv_event(struct weir_devd *d, const struct weir_hv_dominfo *i)
+{
+    struct weir_dom *dom = weir_dom_by_id(d, i->domid);
+
+    if (!dom)
+        return;
+    if (i->state == WEIR_DOM_RUNNING || i->state == WEIR_DOM_PAUSED) {
+        dom->sealed = true;
+        dom->paused = i->state == WEIR_DOM_PAUSED;
+        weir_dom_check_started(dom);
+    } else if (i->state == WEIR_DOM_CRASHED && !dom->reason[0]) {
+        /* The pidfd tells when it is dead; remember why. */
+        snprintf(dom->reason, sizeof(dom->reason), "%s", i->reason);
+        if (dom->phase == WEIR_PHASE_STARTING && dom != d->store)
+            weir_dom_fail(dom, "kernel", "%s", i->reason);
+    }
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The loop: one event, then registry events, then deadlines.
+ */
+#include "driverdomains/devd.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_MS 1000
+
+uint64_t weir_devd_now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+void weir_devd_log(const char *fmt, ...)
+{
+    char line[600];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "weir-devd: %s\n", line);
+}
+
+int weir_source_add(struct weir_devd *d, struct weir_source *s, int fd,
+                    void (*ready)(struct weir_source *, uint32_t))
+{
+    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = s};
+
+    s->fd = fd;
+    s->ready = ready;
+    if (epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, fd, &ev)) {
+        s->fd = -1;
+        return -errno;
+    }
+    return 0;
+}
+
+void weir_source_close(struct weir_devd *d, struct weir_source *s)
+{
+    if (s->fd < 0)
+        return;
+    /* Explicitly: a copy of the descriptor may live on elsewhere. */
+    epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
+    close(s->fd);
+    s->fd = -1;
+}
+
+static void earlier(uint64_t *next, uint64_t deadline)
+{
+    if (deadline && deadline < *next)
+        *next = deadline;
+}
+
+static int wait_ms(struct weir_devd *d)
+{
+    uint64_t now = weir_devd_now(), next = now + TICK_MS * 1000000ull;
+
+    for (struct weir_dom *dom = d->doms; dom; dom = dom->next)
+        earlier(&next, dom->deadline_ns);
+    for (struct weir_dev *dev = d->devs; dev; dev = dev->next)
+        earlier(&next, dev->deadline_ns);
+    for (struct weir_restart *r = d->restarts; r; r = r->next)
+        earlier(&next, r->at_ns);
+    return next <= now ? 0 : (int)((next - now) / 1000000) + 1;
+}
+
+/* Each timer may free its object and others: start over after one fired. */
+static void timers(struct weir_devd *d)
+{
+    uint64_t now = weir_devd_now();
+    bool fired = true;
+
+    while (fired) {
+        fired = false;
+        for (struct weir_dev *v = d->devs; v && !fired; v = v->next)
+            if (v->deadline_ns && v->deadline_ns <= now) {
+                v->deadline_ns = 0;
+                weir_dev_timer(v, now);
+                fired = true;
+            }
+        for (struct weir_dom *m = d->doms; m && !fired; m = m->next)
+            if (m->deadline_ns && m->deadline_ns <= now) {
+                m->deadline_ns = 0;
+                weir_dom_timer(m, now);
+                fired = true;
+            }
+    }
+    weir_restart_timer(d, now);
+}
+
+static bool any(const struct weir_devd *d, bool driver_domains)
+{
+    for (struct weir_dom *m = d->doms; m; m = m->next)
+        if (m != d->store && m->cfg.driver_domain == driver_domains)
+            return true;
+    return false;
+}
+
+/* Guests first, then driver domains; the store is weir_store_stop's. */
+static void stop_step(struct weir_devd *d)
+{
+    bool guests = any(d, false);
+
+    if (!guests && !any(d, true)) {
+        d->done = true;
+        return;
+    }
+    for (struct weir_dom *m = d->doms; m; m = m->next) {
+        if (m == d->store || m->cfg.driver_domain == guests ||
+            m->phase == WEIR_PHASE_STOPPING || m->phase == WEIR_PHASE_KILLED ||
+            m->phase == WEIR_PHASE_DYING)
+            continue;
+        if (m->phase == WEIR_PHASE_RUNNING && !m->cfg.driver_domain)
+            weir_dom_shutdown(m, WEIR_STOP_MS);
+        else
+            weir_dom_kill(m, "the device manager stops");
+        return; /* the list may have changed */
+    }
+}
+
+void weir_devd_stop(struct weir_devd *d)
+{
+    if (!d->stopping)
+        weir_devd_log("stopping");
+    d->stopping = true;
+    while (d->restarts) {
+        struct weir_restart *r = d->restarts;
+
+        d->restarts = r->next;
+        free(r);
+    }
+}
+
+void weir_devd_loop(struct weir_devd *d)
+{
+    while (!d->done) {
+        struct epoll_event ev;
+        int n = epoll_wait(d->epoll_fd, &ev, 1, d->stopping ? 20 : wait_ms(d));
+
+        if (n < 0 && errno != EINTR) {
+            weir_devd_log("epoll_wait: %s", strerror(errno));
+            d->exit_code = 1;
+            return;
+        }
+        if (n == 1) {
+            struct weir_source *s = ev.data.ptr;
+
+            s->ready(s, ev.events);
+        }
+        weir_reg_events(d);
+        timers(d);
+        if (d->stopping)
+            stop_step(d);
+    }
+}
