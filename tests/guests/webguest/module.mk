@@ -5,6 +5,10 @@ WEBGUEST_CORE := $(addprefix $(WEBGUEST_DIR)/,http_parse.c text.c response.c \
 	options.c extio.c fs.c fs_put.c body.c conn.c conn_put.c server.c net.c)
 WEBGUEST_LDLIBS := -llwip -lext2fs -lcom_err
 
+$(call helper,webguest,$(WEBGUEST_CORE) $(addprefix $(WEBGUEST_DIR)/,\
+	console.c disk_front.c nic_front.c guest.c main_process.c),\
+	weir-front weir-xenbus weir-ring weir-hvclient,\
+	$(WEBGUEST_LDLIBS) $$(HVCLIENT_LIBS))
 $(call helper,webguest-tap,$(WEBGUEST_CORE) $(addprefix $(WEBGUEST_DIR)/,\
 	disk_file.c nic_tap.c main_tap.c),,$(WEBGUEST_LDLIBS))
 
