@@ -5,3 +5,8 @@ BLKBACK_SOURCES := $(addprefix backends/blk/,request.c engine_aio.c engine_sync.
 $(call lib,weir-blkback,$(BLKBACK_SOURCES))
 $(call prog,weir-blkback,backends/blk/main.c,weir-blkback weir-back \
 	weir-hvclient weir-xenbus weir-ring,-laio $$(HVCLIENT_LIBS))
+
+BLK_TEST_LIBS := weir-front weir-blkback weir-back weir-fakestore weir-xsd \
+	weir-store weir-xshosted weir-xenbus weir-fakeport weir-ring
+$(call test,test_blk_hostile_front,tests/unit/test_blk_hostile_front.c \
+	tests/unit/blk_world.c,$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))

@@ -310,11 +310,13 @@ static int bus_sleep(struct weir_front_bus *bus, uint64_t until)
 {
     uint64_t now = bus->port->ops->now_ns(bus->port);
     uint64_t slice;
+    int err;
 
     if (now >= until)
         return -WEIR_ETIMEDOUT;
     slice = until - now < POLL_SLICE_NS ? until - now : POLL_SLICE_NS;
-    return bus->xs.transport->wait(&bus->xs, false, slice);
+    err = bus->xs.transport->wait(&bus->xs, false, slice);
+    return err == -WEIR_ETIMEDOUT || err == -WEIR_EAGAIN ? 0 : err;
 }
 
 static uint64_t deadline(struct weir_front_bus *bus, uint64_t timeout_ns)
@@ -341,10 +343,8 @@ int weir_front_wait_state(struct weir_front_dev *dev,
         if (err > 0)
             continue;
         err = bus_sleep(dev->bus, until);
-        if (err != 0 && err != -WEIR_EAGAIN)
+        if (err != 0)
             return err;
-        if (dev->bus->port->ops->now_ns(dev->bus->port) >= until)
-            return -WEIR_ETIMEDOUT;
     }
 }
 
@@ -364,8 +364,6 @@ int weir_front_detach(struct weir_front_dev *dev)
                 peer == WEIR_XENBUS_CLOSED || peer == WEIR_XENBUS_INITIALISING)
                 break;
             err = bus_sleep(dev->bus, until);
-            if (err == -WEIR_EAGAIN)
-                err = 0;
             if (weir_front_bus_poll(dev->bus) < 0)
                 break;
         }
