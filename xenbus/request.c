@@ -88,10 +88,9 @@ struct xs_view xs_view_of(struct weir_store_conn *c, int *err)
     if (!c->hdr.tx_id)
         return v;
     v.tx = xs_tx_find(c, c->hdr.tx_id);
-    if (v.tx)
+    *err = v.tx ? v.tx->failed : -ENOENT;
+    if (!*err)
         v.top = &v.tx->top;
-    else
-        *err = -ENOENT;
     return v;
 }
 

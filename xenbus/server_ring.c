@@ -26,6 +26,7 @@ static void start_over(struct weir_xsd_peer *p)
     struct weir_xs_ring_page *page = p->page;
 
     weir_store_reset(p->conn);
+    p->broken = false;
     p->req_cons = p->rsp_prod = 0;
     weir_store_relaxed32(&page->req_cons, 0);
     weir_store_relaxed32(&page->req_prod, 0);

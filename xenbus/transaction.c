@@ -130,8 +130,8 @@ static struct xs_tx *oldest(struct weir_store *s, bool privileged)
 }
 
 /* A transaction nobody ends keeps the tree of its start alive, and with it
- * what others change meanwhile.  When that is too much the oldest fails: it
- * goes on with the present tree, and its end says EAGAIN. */
+ * what others change meanwhile.  When that is too much the oldest fails: all
+ * that is asked in it, its end too, is answered EAGAIN. */
 void xs_tx_bound_snapshots(struct weir_store *s)
 {
     while (s->node_bytes > s->live_bytes + SNAPSHOT_MAX) {
@@ -150,8 +150,7 @@ void xs_tx_bound_snapshots(struct weir_store *s)
         tx->failed = -EAGAIN;
         weir_node_unref(tx->base);
         weir_node_unref(tx->top);
-        tx->base = weir_node_ref(s->top);
-        tx->top = weir_node_ref(s->top);
+        tx->base = tx->top = NULL;
     }
 }
 
