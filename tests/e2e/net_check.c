@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A real guest behind a real backend, tap and bridge, in a network namespace
+ * of its own: frames of all sizes come back unchanged, ping works at all
+ * sizes, and the standard tools list the vif.
+ */
+#include "backends/net/hostif.h"
+#include "tests/e2e/launch.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <arpa/inet.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TAP    "vif5.0"
+#define BRIDGE "xbr0"
+#define MTU    65521u
+
+static const uint8_t guest_mac[6] = {0, 0x16, 0x3e, 0, 0, 5};
+
+struct lab {
+    struct launch l;
+    struct launch_dom *back, *guest;
+    struct weir_resource res;
+    int tap, raw;
+    uint8_t mac[6];
+};
+
+static int setup(struct lab *lab)
+{
+    struct weir_hostif_err e;
+    bool created;
+    struct weir_tap_config tap = {
+        .name = TAP, .queues = 1, .mtu = MTU, .bridge = BRIDGE};
+    int ret = weir_bridge_ensure(BRIDGE, &created, &e);
+    if (!ret)
+        ret = weir_hostif_set_mtu(BRIDGE, MTU, &e);
+    if (!ret)
+        ret = weir_hostif_add_address(BRIDGE, "10.77.0.1/24", &e);
+    if (!ret)
+        ret = weir_hostif_add_address(BRIDGE, "10.77.0.1/24", &e); /* again */
+    if (!ret)
+        ret = weir_tap_create(&tap, &lab->tap, &e);
+    if (!ret)
+        ret = weir_hostif_set_mtu(BRIDGE, MTU, &e);
+    if (ret)
+        fprintf(stderr, "%s\n", e.text);
+    return ret;
+}
+
+static void start_guest(struct lab *lab, bool pool)
+{
+    static const char *const back[] = {"weir-netback", NULL};
+    static const char *const guest[] = {"net_guest", "echo", "10.77.0.2", NULL};
+    lab->res = (struct weir_resource){
+        .cls = WEIR_RES_VIF,
+        .nfds = 1,
+        .vif = {.flags = WEIR_VIF_VNET_HDR, .queues = 1, .mtu = MTU}};
+    memcpy(lab->res.vif.mac, guest_mac, 6);
+    strcpy(lab->res.label, TAP);
+    lab->back = launch_create(&lab->l, "net", true, 8192);
+    lab->guest = launch_create(&lab->l, "guest", false, 8192);
+    assert_non_null(lab->back);
+    assert_non_null(lab->guest);
+    assert_int_equal(launch_exec(&lab->l, lab->back, back), 0);
+    assert_int_equal(launch_ready(lab->back, 5000), 0);
+    assert_int_equal(
+        launch_device(&lab->l, lab->guest, lab->back, &lab->res, &lab->tap), 0);
+    launch_front_node(&lab->l, lab->guest, &lab->res, "mac",
+                      "00:16:3e:00:00:05");
+    if (pool)
+        unsetenv("NET_GUEST_NO_POOL");
+    else
+        setenv("NET_GUEST_NO_POOL", "1", 1);
+    assert_int_equal(launch_exec(&lab->l, lab->guest, guest), 0);
+    unsetenv("NET_GUEST_NO_POOL");
+}
+
+static void open_raw(struct lab *lab)
+{
+    struct ifreq ifr = {0};
+    lab->raw = socket(AF_PACKET, SOCK_RAW, htons(0x88b5));
+    assert_true(lab->raw >= 0);
+    strcpy(ifr.ifr_name, BRIDGE);
+    assert_int_equal(ioctl(lab->raw, SIOCGIFHWADDR, &ifr), 0);
+    memcpy(lab->mac, ifr.ifr_hwaddr.sa_data, 6);
+    struct sockaddr_ll sa = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons(0x88b5),
+                             .sll_ifindex = (int)if_nametoindex(BRIDGE)};
+    assert_int_equal(bind(lab->raw, (struct sockaddr *)&sa, sizeof(sa)), 0);
+}
+
+static void build(struct lab *lab, uint8_t *p, uint32_t len, uint16_t type)
+{
+    memcpy(p, guest_mac, 6);
+    memcpy(p + 6, lab->mac, 6);
+    p[12] = (uint8_t)(type >> 8);
+    p[13] = (uint8_t)type;
+    for (uint32_t i = 14; i < len; i++)
+        p[i] = (uint8_t)(i * 2654435761u >> 24 ^ len);
+}
+
+/* Sends until it comes back: the first ones may meet a guest that is still
+ * connecting. */
+static int round_trip(struct lab *lab, uint32_t len, int tries)
+{
+    static uint8_t out[65536], in[65536];
+    build(lab, out, len, 0x88b5);
+    for (int t = 0; t < tries; t++) {
+        assert_int_equal(send(lab->raw, out, len, 0), len);
+        struct pollfd p = {.fd = lab->raw, .events = POLLIN};
+        while (poll(&p, 1, 200) == 1) {
+            ssize_t n = recv(lab->raw, in, sizeof(in), 0);
+            if (n == (ssize_t)len && !memcmp(in, lab->mac, 6) &&
+                !memcmp(in + 6, guest_mac, 6) &&
+                !memcmp(in + 14, out + 14, len - 14))
+                return 0;
+            if (n == (ssize_t)len && !memcmp(in, lab->mac, 6))
+                return -EBADMSG;
+        }
+    }
+    return -ETIMEDOUT;
+}
+
+static void sizes(struct lab *lab)
+{
+    assert_int_equal(round_trip(lab, 60, 50), 0);
+    for (uint32_t len = 60; len <= 65535; len += len < 300 ? 1 : len / 9)
+        if (round_trip(lab, len, 3))
+            fail_msg("a frame of %u bytes did not come back unchanged", len);
+    if (round_trip(lab, 65535, 3))
+        fail_msg("a frame of 65535 bytes did not come back unchanged");
+}
+
+static void pings(void)
+{
+    static const unsigned bytes[] = {0,    1,    56,   1400,  1472,
+                                     1473, 4000, 9000, 30000, 65507};
+    for (unsigned i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+        char cmd[96];
+        snprintf(cmd, sizeof(cmd),
+                 "ping -q -c 3 -i 0.002 -W 2 -s %u 10.77.0.2 >/dev/null",
+                 bytes[i]);
+        if (system(cmd))
+            fail_msg("ping of %u bytes failed", bytes[i]);
+    }
+}
+
+static void listed(const char *cmd, const char *what)
+{
+    char text[4096];
+    FILE *f = popen(cmd, "r");
+    assert_non_null(f);
+    size_t n = fread(text, 1, sizeof(text) - 1, f);
+    text[n] = '\0';
+    pclose(f);
+    if (!strstr(text, what))
+        fail_msg("`%s` does not show %s:\n%s", cmd, what, text);
+}
+
+static void stop_guest(struct lab *lab)
+{
+    uint8_t end[60];
+    build(lab, end, sizeof(end), 0x88b6);
+    assert_int_equal(send(lab->raw, end, sizeof(end), 0), sizeof(end));
+    assert_int_equal(launch_wait(lab->guest, 10000), 0);
+}
+
+static void check(bool pool)
+{
+    struct lab lab = {.tap = -1, .raw = -1};
+    struct weir_hostif_err e;
+    int ret = setup(&lab);
+    if (!ret)
+        ret = launch_start(&lab.l, "256M");
+    if (ret == -ENOSYS) {
+        launch_stop(&lab.l);
+        skip();
+    }
+    assert_int_equal(ret, 0);
+    start_guest(&lab, pool);
+    open_raw(&lab);
+    sizes(&lab);
+    pings();
+    listed("brctl show", TAP);
+    listed("ip -d link show " TAP, "tun type tap");
+    listed("ip -d link show " TAP, "master " BRIDGE);
+    stop_guest(&lab);
+    launch_stop(&lab.l);
+    close(lab.raw);
+    close(lab.tap);
+    assert_false(weir_hostif_exists(TAP));
+    assert_int_equal(weir_hostif_delete(BRIDGE, &e), 0);
+    assert_false(weir_hostif_exists(BRIDGE));
+}
+
+static void test_pool(void **state)
+{
+    (void)state;
+    check(true);
+}
+
+static void test_grant_copy(void **state)
+{
+    (void)state;
+    check(false);
+}
+
+static void test_errors(void **state)
+{
+    struct weir_hostif_err e;
+    bool created;
+    int fd[4];
+    struct weir_tap_config tap = {
+        .name = "t0", .queues = 1, .bridge = "nobridge"};
+    (void)state;
+    assert_int_equal(weir_tap_create(&tap, fd, &e), -ENODEV);
+    assert_non_null(strstr(e.text, "nobridge"));
+    assert_false(weir_hostif_exists("t0")); /* nothing half-created */
+    tap.bridge = NULL;
+    tap.queues = 3;
+    assert_int_equal(weir_tap_create(&tap, fd, &e), 0);
+    assert_int_equal(weir_bridge_check("t0", &e), -EINVAL);
+    assert_int_equal(weir_tap_create(&tap, fd + 3, &e), -EEXIST);
+    assert_non_null(strstr(e.text, "t0"));
+    assert_int_equal(weir_hostif_delete("t0", &e), 0);
+    assert_int_equal(weir_hostif_delete("t0", &e), 0);
+    for (int i = 0; i < 3; i++)
+        close(fd[i]);
+    assert_int_equal(weir_bridge_ensure("a name", &created, &e), -EINVAL);
+    assert_int_equal(weir_hostif_add_address("lo", "10.0.0.1", &e), -EINVAL);
+    assert_int_equal(weir_hostif_up("nolink", &e), -ENODEV);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_grant_copy),
+    };
+    if (unshare(CLONE_NEWNET | CLONE_NEWNS)) {
+        puts("needs root for a network namespace of its own");
+        return 77;
+    }
+    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    mount("sysfs", "/sys", "sysfs", 0, NULL); /* brctl reads the namespace's */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
