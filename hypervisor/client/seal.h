@@ -56,7 +56,9 @@ struct weir_seal_line {
 /* false when i is beyond the list */
 bool weir_seal_line(unsigned i, struct weir_seal_line *out);
 
-/* seal_list.c: builds the filter and installs it on all threads. */
+/* Builds the filter of seal_list.c and installs it on all threads. */
 int weir_seal_filter(const struct weir_seal *s, const char **what);
+/* Writes it to fd, as struct sock_filter[]: for tests and inspection. */
+int weir_seal_export(const struct weir_seal *s, int fd);
 
 #endif

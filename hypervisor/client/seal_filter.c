@@ -10,6 +10,10 @@
 #include "hypervisor/client/seal.h"
 #include "hypervisor/client/seal_list.h"
 
+#define GIB_BITS (~(WEIR_WINDOW_GUARD - 1))
+/* of a user address (with five-level tables mmap gives none above unasked) */
+#define TOP_BIT (1ull << 46)
+
 bool weir_seal_line(unsigned i, struct weir_seal_line *out)
 {
     if (i >= weir_seal_n_rules)
@@ -47,20 +51,42 @@ static int add_matches(scmp_filter_ctx c, uint32_t action,
     return add(c, action, r->nr, n, args);
 }
 
-/* low32(arg 0) < limit, as masked equalities: for each set bit of limit, the
- * numbers that agree with it above that bit and have that bit clear. */
-static int add_below(scmp_filter_ctx c, int nr, uint32_t limit)
+/* Orders are made of masked equalities, for libseccomp 2.5 compiles several
+ * 64-bit "greater" rules for one call into a filter that allows too much.
+ *
+ * (arg 0 & mask) < limit, mask being a run of upper bits: for each set bit of
+ * limit, the numbers that agree with it above and have that bit clear.  Each
+ * such rule comes with the comparison also, when not NULL. */
+static int add_below(scmp_filter_ctx c, int nr, uint64_t mask, uint64_t limit,
+                     const struct scmp_arg_cmp *also)
 {
-    for (uint32_t bit = 1u << 31; bit; bit >>= 1) {
-        if (!(limit & bit))
+    struct scmp_arg_cmp a[2];
+    for (uint64_t bit = 1ull << 63; bit; bit >>= 1) {
+        if (!(limit & mask & bit))
             continue;
-        uint32_t mask = ~(bit - 1);
-        struct scmp_arg_cmp a = masked(0, mask, limit & mask & ~bit);
-        int err = add(c, SCMP_ACT_ALLOW, nr, 1, &a);
+        uint64_t upper = mask & ~(bit - 1);
+        a[0] = masked(0, upper, limit & upper & ~bit);
+        if (also)
+            a[1] = *also;
+        int err = add(c, SCMP_ACT_ALLOW, nr, also ? 2 : 1, a);
         if (err)
             return err;
     }
     return 0;
+}
+
+/* arg 0 >= limit, a multiple of 1 GiB: likewise with its clear bits. */
+static int add_from(scmp_filter_ctx c, int nr, uint64_t limit)
+{
+    struct scmp_arg_cmp a = masked(0, GIB_BITS, limit);
+    int err = add(c, SCMP_ACT_ALLOW, nr, 1, &a);
+    for (uint64_t bit = TOP_BIT; !err && bit >= WEIR_WINDOW_GUARD; bit >>= 1) {
+        if (limit & bit)
+            continue;
+        a = masked(0, ~(bit - 1), (limit & ~(bit - 1)) | bit);
+        err = add(c, SCMP_ACT_ALLOW, nr, 1, &a);
+    }
+    return err;
 }
 
 /* Above the reservation; or starting below it and too short to cross the
@@ -68,14 +94,9 @@ static int add_below(scmp_filter_ctx c, int nr, uint32_t limit)
 static int add_off_window(scmp_filter_ctx c, int nr,
                           const struct weir_window *w)
 {
-    struct scmp_arg_cmp above = {
-        .arg = 0, .op = SCMP_CMP_GE, .datum_a = (uintptr_t)w->hi};
-    struct scmp_arg_cmp below[2] = {
-        {.arg = 0, .op = SCMP_CMP_LT, .datum_a = (uintptr_t)w->lo},
-        {.arg = 1, .op = SCMP_CMP_LE, .datum_a = WEIR_WINDOW_GUARD},
-    };
-    int err = add(c, SCMP_ACT_ALLOW, nr, 1, &above);
-    return err ? err : add(c, SCMP_ACT_ALLOW, nr, 2, below);
+    struct scmp_arg_cmp is_short = masked(1, GIB_BITS, 0);
+    int err = add_from(c, nr, (uintptr_t)w->hi);
+    return err ? err : add_below(c, nr, GIB_BITS, (uintptr_t)w->lo, &is_short);
 }
 
 static int add_rule(scmp_filter_ctx c, const struct weir_seal_rule *r,
@@ -89,7 +110,7 @@ static int add_rule(scmp_filter_ctx c, const struct weir_seal_rule *r,
     case REFUSE_BASE:
         return add_matches(c, SCMP_ACT_ERRNO((uint16_t)r->err), r);
     case BELOW_UFFD:
-        return add_below(c, r->nr, WEIR_SEAL_UFFD);
+        return add_below(c, r->nr, WEIR_SEAL_LOW32, WEIR_SEAL_UFFD, NULL);
     case OWN_PROCESS:
         a = masked(0, WEIR_SEAL_LOW32, (uint32_t)getpid());
         return add(c, SCMP_ACT_ALLOW, r->nr, 1, &a);
@@ -152,30 +173,48 @@ static int fill(scmp_filter_ctx c, const struct weir_seal *s)
     return add_broken(c);
 }
 
-int weir_seal_filter(const struct weir_seal *s, const char **what)
+static int build(const struct weir_seal *s, scmp_filter_ctx *out,
+                 const char **text)
 {
     const uint32_t kill = SCMP_ACT_KILL_PROCESS;
-    const char *text = "libseccomp gave no filter: no memory";
-    int err = -ENOMEM;
-    scmp_filter_ctx c =
+    scmp_filter_ctx c = *out =
         seccomp_init(weir_broken("filter") ? SCMP_ACT_ALLOW : kill);
-    if (c) {
-        text = "libseccomp refuses a rule: use libseccomp 2.5 or later";
-        err = seccomp_attr_set(c, SCMP_FLTATR_ACT_BADARCH, kill);
-    }
-    if (c && !err)
+    *text = "libseccomp gave no filter: no memory";
+    if (!c)
+        return -ENOMEM;
+    *text = "libseccomp refuses a rule: use libseccomp 2.5 or later";
+    int err = seccomp_attr_set(c, SCMP_FLTATR_ACT_BADARCH, kill);
+    if (!err)
         err = seccomp_attr_set(c, SCMP_FLTATR_CTL_TSYNC, !weir_broken("tsync"));
     /* a balanced tree instead of a chain: io_submit is not in front */
-    if (c && !err)
+    if (!err)
         err = seccomp_attr_set(c, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    if (c && !err)
-        err = weir_broken("filter") ? 0 : fill(c, s);
-    if (c && !err) {
+    if (!err && !weir_broken("filter"))
+        err = fill(c, s);
+    return err;
+}
+
+int weir_seal_export(const struct weir_seal *s, int fd)
+{
+    scmp_filter_ctx c;
+    const char *text;
+    int err = build(s, &c, &text);
+    if (!err)
+        err = seccomp_export_bpf(c, fd);
+    seccomp_release(c);
+    return err;
+}
+
+int weir_seal_filter(const struct weir_seal *s, const char **what)
+{
+    scmp_filter_ctx c;
+    const char *text;
+    int err = build(s, &c, &text);
+    if (!err) {
         text = "the kernel refuses the filter: it needs CONFIG_SECCOMP_FILTER";
         err = seccomp_load(c);
     }
-    if (c)
-        seccomp_release(c);
+    seccomp_release(c);
     if (err && what)
         *what = text;
     return err;

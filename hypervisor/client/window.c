@@ -19,8 +19,6 @@
 #endif
 #define FEATURE_WP_UNPOPULATED (1ull << 13) /* Linux 6.4 */
 
-#define TWO_MIB (2ull << 20)
-
 static const uint64_t features_needed =
     UFFD_FEATURE_MISSING_SHMEM | UFFD_FEATURE_MINOR_SHMEM;
 /* Both arrived in Linux 6.4, with UFFDIO_CONTINUE_MODE_WP. */
@@ -79,28 +77,35 @@ static int make_uffd(bool *wp, const char **what)
     return fd < 0 ? say(what, "userfaultfd features refused", fd) : fd;
 }
 
-/* Reserves everything as PROT_NONE and finds base: one page above a 2 MiB
- * boundary, so that no 2 MiB of the file is ever 2 MiB aligned in memory and
- * the kernel can't map it huge. */
+static uint64_t round_up(uint64_t n, uint64_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+/* Reserves everything as PROT_NONE, from one multiple of 1 GiB to another: so
+ * the filter can tell an address by its upper bits.  The window begins one
+ * page above a 2 MiB boundary, so that no 2 MiB of the file is ever 2 MiB
+ * aligned in memory and the kernel can't map it huge. */
 static int reserve(struct weir_window *w, bool wp, const char **what)
 {
     const uint64_t guard = WEIR_WINDOW_GUARD;
     uint64_t ro_off = weir_window_ro_offset(w->size);
-    uint64_t span = guard + (wp ? 1 : 2) * ro_off + 2 * TWO_MIB;
-    void *p = mmap(NULL, span, PROT_NONE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint64_t span =
+        guard + round_up((wp ? 1 : 2) * ro_off + WEIR_PAGE_SIZE, guard);
+    uint8_t *p = mmap(NULL, span + guard, PROT_NONE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return say(what,
                    "no address space for the window: raise RLIMIT_AS, or give "
                    "the machine less memory",
                    -errno);
-    w->lo = p;
+    uint64_t before = round_up((uintptr_t)p, guard) - (uintptr_t)p;
+    w->lo = p + before;
     w->hi = w->lo + span;
-    uint64_t at = (uint64_t)(uintptr_t)w->lo + guard;
-    at = (at + TWO_MIB - 1) / TWO_MIB * TWO_MIB;
-    if (!weir_broken("misaligned"))
-        at += WEIR_PAGE_SIZE;
-    w->base = w->lo + (at - (uint64_t)(uintptr_t)w->lo);
+    if ((before && munmap(p, before)) ||
+        (before < guard && munmap(w->hi, guard - before)))
+        return say(what, "munmap beside the window", -errno);
+    w->base = w->lo + guard + (weir_broken("misaligned") ? 0 : WEIR_PAGE_SIZE);
     w->ro_base = wp ? w->base : w->base + ro_off;
     return 0;
 }

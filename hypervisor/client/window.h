@@ -21,8 +21,8 @@
 
 #include "ring/port.h"
 
-/* The PROT_NONE area below the window: the longest range the filter lets
- * munmap(2) take, so that none that starts below can reach the window. */
+/* The PROT_NONE area below the window.  The filter lets munmap(2) take ranges
+ * shorter than this, so that none that starts below can reach the window. */
 #define WEIR_WINDOW_GUARD (1ull << 30)
 
 /* Distance from the window to the read-only one, where there are two. */
@@ -38,7 +38,8 @@ struct weir_window {
                          kernel continues pages write-protected, else base
                          plus weir_window_ro_offset(size) */
     uint64_t size;    /* bytes of machine memory */
-    uint8_t *lo, *hi; /* the whole reservation, guards included */
+    uint8_t *lo, *hi; /* the whole reservation, guards included: multiples
+                         of 1 GiB */
     int uffd;         /* until weir_seal_keep; then -1 */
     int pagemap;      /* /proc/self/pagemap; likewise */
     bool msealed;     /* the kernel has mseal and it is applied */

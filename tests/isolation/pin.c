@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A page pinned by O_DIRECT I/O outlives its unmap.  The frame's next owner
+ * must not see what the device writes.
+ *
+ * The slow device is a loop device whose reads the blkio controller holds
+ * back for the attacker's cgroup.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/loop.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "tests/isolation/lab.h"
+
+#define DEVICE_BYTE 0xdd
+#define BYTES       65536
+
+struct slow_disk {
+    char file[96], loop[32], group[96];
+    int fd; /* the loop device, O_DIRECT */
+    bool v1;
+};
+
+static bool put(const char *dir, const char *file, const char *text)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/%s", dir, file);
+    int fd = open(path, O_WRONLY);
+    bool ok = fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    if (fd >= 0)
+        close(fd);
+    return ok;
+}
+
+static int attach(struct slow_disk *s)
+{
+    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    int n = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+    int file = open(s->file, O_RDWR | O_CLOEXEC);
+    close(control);
+    snprintf(s->loop, sizeof(s->loop), "/dev/loop%d", n);
+    int loop = n < 0 ? -1 : open(s->loop, O_RDWR | O_CLOEXEC);
+    bool ok = loop >= 0 && file >= 0 && !ioctl(loop, LOOP_SET_FD, file);
+    close(file);
+    close(loop);
+    s->fd = ok ? open(s->loop, O_RDONLY | O_DIRECT | O_CLOEXEC) : -1;
+    return s->fd < 0 ? -1 : 0;
+}
+
+static bool throttle(struct slow_disk *s)
+{
+    struct stat st;
+    char limit[96];
+    s->v1 =
+        !access("/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device", F_OK);
+    snprintf(s->group, sizeof(s->group), "%s/weir-isolation-%d",
+             s->v1 ? "/sys/fs/cgroup/blkio" : "/sys/fs/cgroup", (int)getpid());
+    if (!s->v1 && !put("/sys/fs/cgroup", "cgroup.subtree_control", "+io"))
+        return false;
+    if (mkdir(s->group, 0755) || fstat(s->fd, &st))
+        return false;
+    /* 4 KiB/s: the second page comes a second late */
+    snprintf(limit, sizeof(limit), s->v1 ? "%u:%u 4096" : "%u:%u rbps=4096",
+             major(st.st_rdev), minor(st.st_rdev));
+    return put(s->group, s->v1 ? "blkio.throttle.read_bps_device" : "io.max",
+               limit);
+}
+
+static int disk_make(struct slow_disk *s)
+{
+    char page[4096];
+    *s = (struct slow_disk){.fd = -1};
+    memset(page, DEVICE_BYTE, sizeof(page));
+    strcpy(s->file, "/tmp/weir-slow-XXXXXX");
+    int fd = mkstemp(s->file);
+    for (int i = 0; fd >= 0 && i < BYTES / 4096; i++)
+        if (write(fd, page, sizeof(page)) != sizeof(page))
+            return -1;
+    close(fd);
+    return attach(s) || !throttle(s) ? -1 : 0;
+}
+
+static void disk_end(struct slow_disk *s)
+{
+    if (s->fd >= 0) {
+        close(s->fd);
+        int loop = open(s->loop, O_RDWR | O_CLOEXEC);
+        ioctl(loop, LOOP_CLR_FD, 0);
+        close(loop);
+    }
+    for (int i = 0; s->group[0] && rmdir(s->group) && errno == EBUSY && i < 500;
+         i++)
+        usleep(10000);
+    unlink(s->file);
+}
+
+/* The attacker maps a frame of the owner's, lets the disk read into it, and
+ * unmaps at once.  The owner frees the frame; a third domain gets it. */
+static bool pinned(struct lab *l, struct slow_disk *s)
+{
+    char procs[128];
+    snprintf(procs, sizeof(procs), "%s/cgroup.procs", s->group);
+    struct dom *owner = dom_start(l, &(struct dom_how){0});
+    struct dom *pinner =
+        dom_start(l, &(struct dom_how){.allow = WEIR_SEAL_AIO | WEIR_SEAL_FILE |
+                                                WEIR_SEAL_FD_RECV,
+                                       .cgroup_procs = procs});
+    struct dom *heir = dom_start(l, &(struct dom_how){0});
+    CHECK(owner && pinner && heir && !owner->ready && !pinner->ready &&
+              !heir->ready,
+          "no domain");
+    dom_send_fd(pinner, s->fd);
+    int64_t fd = TELL(pinner, P_RECV_FD);
+    int64_t scratch = TELL(pinner, P_ALLOC, 1);
+    int64_t frame = TELL(owner, P_ALLOC, 1);
+    CHECK(fd > 0 && scratch > 0 && frame > 0, "set-up");
+    TELL(owner, P_GRANT, 9, pinner->id, frame, 0);
+    CHECK(!TELL(pinner, P_MAP, owner->id, 9, 0), "map");
+    int64_t handle = pinner->last.v[2];
+    /* the first uses the allowance up, the second waits for a second */
+    CHECK(TELL(pinner, P_AIO_READ, scratch, 0, fd, 0) == 1, "submit");
+    CHECK(TELL(pinner, P_AIO_WAIT) == 4096, "first read");
+    CHECK(TELL(pinner, P_AIO_READ, frame, 0, fd, 4096) == 1, "submit");
+    CHECK(!TELL(pinner, P_UNMAP, frame, handle, 0), "unmap");
+    CHECK(!TELL(owner, P_UNGRANT, 9), "access does not end");
+    TELL(owner, P_FREE, frame, 1);
+    int64_t got = 0;
+    for (int i = 0; i < 200 && got != frame; i++)
+        got = TELL(heir, P_ALLOC, 1);
+    CHECK(got == frame, "frame %" PRId64 " was not given again", frame);
+    TELL(heir, P_WRITE, frame, 0, 0x1234);
+    CHECK(TELL(pinner, P_AIO_WAIT) == 4096, "second read");
+    CHECK(TELL(heir, P_READ, frame, 0) == 0x1234,
+          "the device wrote into the next owner's frame");
+    return true;
+}
+
+static bool pinned_frame(struct lab *l)
+{
+    struct slow_disk s;
+    if (disk_make(&s)) {
+        disk_end(&s);
+        printf("      pinned-frame needs a loop device and the blkio "
+               "controller\n");
+        return true;
+    }
+    bool ok = pinned(l, &s);
+    lab_clear(l);
+    disk_end(&s);
+    return ok;
+}
+
+const struct attack pin_attacks[] = {
+    {"pinned-frame", pinned_frame},
+    {NULL, NULL},
+};
