@@ -4,6 +4,8 @@
  */
 #include "hypervisor/hypercall.h"
 
+#include "ring/barrier.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
@@ -33,7 +35,7 @@ void hv_domain_fail(struct hv_domain *d, const char *fmt, ...)
     memcpy(d->reason, reason, sizeof(d->reason));
     pthread_mutex_unlock(&d->m->lock);
     d->fail = true;
-    hv_log("domain %u (%s): %s: killed", d->domid, d->name, reason);
+    hv_log("domain %u (%s) ended: %s", d->domid, d->name, reason);
 }
 
 static void clear(int eventfd)
@@ -54,7 +56,7 @@ static void fault(struct hv_domain *d, const struct weir_pagefault *f)
     bool own;
     int rc;
 
-    __atomic_add_fetch(&d->faults, 1, __ATOMIC_RELAXED);
+    weir_count64(&d->faults, 1);
     if (f->outside) {
         hv_domain_fail(d, "domain %u touched address 0x%llx outside its window",
                        d->domid, (unsigned long long)f->addr);
@@ -97,19 +99,31 @@ static void faults(struct hv_domain *d)
     }
 }
 
+/* A process that dies closes its socket a moment before its pidfd tells. */
+static void socket_closed(struct hv_domain *d)
+{
+    struct pollfd p = {.fd = d->pidfd, .events = POLLIN};
+
+    if (d->pidfd >= 0 && poll(&p, 1, 200) > 0)
+        hv_domain_fail(d, "its process ended");
+    else
+        hv_domain_fail(d, "its program closed its socket");
+}
+
 static void hypercalls(struct hv_domain *d)
 {
-    uint64_t until;
+    uint64_t until = hv_now_ns() + SPIN_NS;
 
-    if (!hv_hypercall(d))
-        return;
-    until = hv_now_ns() + SPIN_NS;
-    while (!d->fail && hv_now_ns() < until) {
-        if (hv_hypercall(d))
+    do {
+        int rc = hv_hypercall(d);
+
+        if (rc < 0)
+            socket_closed(d);
+        else if (rc > 0)
             until = hv_now_ns() + SPIN_NS;
         else
             sched_yield();
-    }
+    } while (!d->fail && hv_now_ns() < until);
 }
 
 static void watch(struct hv_domain *d, struct pollfd *p)
@@ -172,15 +186,10 @@ static void live(struct hv_domain *d)
         if (p[P_FAULT].revents)
             faults(d);
         console(d, p);
-        if (p[P_SOCK].revents & POLLIN)
-            hypercalls(d);
-        if (d->fail)
-            break;
         if (p[P_PID].revents)
             hv_domain_fail(d, "its process ended");
-        else if (!(p[P_SOCK].revents & POLLIN) &&
-                 (p[P_SOCK].revents & (POLLHUP | POLLERR)))
-            hv_domain_fail(d, "its program closed its socket");
+        else if (p[P_SOCK].revents)
+            hypercalls(d);
     }
 }
 

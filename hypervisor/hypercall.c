@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "hypervisor/hypercall.h"
 
+#include "ring/barrier.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,7 +21,7 @@ static int op_io_query(struct hv_domain *d, struct hv_request *q,
     ok = hv_iospace_has(&d->io, &range);
     pthread_mutex_unlock(&d->m->lock);
     if (!ok)
-        __atomic_add_fetch(&d->io_refused, 1, __ATOMIC_RELAXED);
+        weir_count64(&d->io_refused, 1);
     return ok ? 0 : -EPERM;
 }
 
@@ -174,21 +176,21 @@ static bool send_reply(struct hv_domain *d, const struct hv_request *q,
     return n >= 0;
 }
 
-bool hv_hypercall(struct hv_domain *d)
+int hv_hypercall(struct hv_domain *d)
 {
     struct hv_request q = {.fd = {-1, -1, -1, -1}};
     struct hv_reply r = {.p = d->out + WEIR_HV_HEADER};
     struct weir_hv_header h = {0};
     ssize_t n = receive(d, &q);
-    int status = -EINVAL;
+    int status = -EINVAL, bad;
 
     if (n <= 0)
-        return false;
-    __atomic_add_fetch(&d->hypercalls, 1, __ATOMIC_RELAXED);
-    if (weir_hv_get_header(d->in, (size_t)n, &h) == 0 &&
-        !(h.op & WEIR_HV_REPLY)) {
-        q.op = h.op;
-        q.seq = h.seq;
+        return (int)n;
+    weir_count64(&d->hypercalls, 1);
+    bad = weir_hv_get_header(d->in, (size_t)n, &h);
+    q.op = h.op;
+    q.seq = h.seq;
+    if (bad == 0 && !(h.op & WEIR_HV_REPLY)) {
         q.count = h.count;
         q.p = d->in + WEIR_HV_HEADER;
         q.len = (size_t)n - WEIR_HV_HEADER;
@@ -197,7 +199,5 @@ bool hv_hypercall(struct hv_domain *d)
     for (int i = 0; i < WEIR_HV_FDS; i++)
         if (q.fd[i] >= 0)
             close(q.fd[i]);
-    if (!send_reply(d, &q, status, &r) || d->fail)
-        return false;
-    return true;
+    return send_reply(d, &q, status, &r) ? 1 : -1;
 }

@@ -28,8 +28,8 @@ struct hv_reply {
     unsigned nfds;
 };
 
-/* Answers one packet; false when the domain is to be ended. */
-bool hv_hypercall(struct hv_domain *d);
+/* Answers one packet: 1; 0: there is none; -1: the domain's end is closed. */
+int hv_hypercall(struct hv_domain *d);
 
 /* Handlers return the reply's status. */
 int hv_op_hello(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);

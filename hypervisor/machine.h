@@ -91,9 +91,16 @@ struct hv_machine {
 int hv_machine_init(struct hv_machine *m, uint64_t bytes);
 void hv_machine_fini(struct hv_machine *m);
 
-/* domain.c; main thread */
+/* domain_new.c; main thread */
 int hv_domain_create(struct hv_machine *m, const struct weir_hv_create *how,
                      domid_t *domid, int *domain_fd);
+/* Its parts: a domain with its first frames, in no table, without a socket
+ * and a thread; and the end of such a one. */
+int hv_domain_build(struct hv_machine *m, const struct weir_hv_create *how,
+                    domid_t domid, struct hv_domain **out);
+void hv_domain_unmake(struct hv_domain *d);
+
+/* domain.c; main thread */
 /* Joins and frees; the domain is done and holds no frame. */
 void hv_domain_free(struct hv_domain *d);
 /* With the lock: NULL when there is none. */

@@ -1,7 +1,7 @@
 # hypervisor: what this folder builds; the macros are in ../Makefile
 
 HV_CORE := $(addprefix hypervisor/,codec.c console.c ctl.c ctl_ops.c domain.c \
-	domain_end.c domain_run.c event.c frames.c grant.c host.c hyper_event.c \
+	domain_end.c domain_new.c domain_run.c event.c frames.c grant.c host.c hyper_event.c \
 	hyper_grant.c hyper_mem.c hyper_start.c hypercall.c iospace.c log.c \
 	memory.c pagewin.c pagewin_probe.c track.c verify.c verify_fds.c \
 	verify_maps.c)
@@ -22,3 +22,6 @@ INSTALL_HEADERS += hypervisor/hv_abi.h hypervisor/client/control.h \
 HV_DRIVER := tests/e2e/hv_driver.c
 $(call helper,hv_puppet,tests/e2e/hv_puppet.c,weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_grants,tests/e2e/hv_grants.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
+$(call test,hv_domains,tests/e2e/hv_domains.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
+$(call helper,bench_grant,tests/bench/bench_grant.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
+BENCHES += $(B)/tests/bench_grant

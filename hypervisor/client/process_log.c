@@ -4,6 +4,8 @@
  */
 #include "hypervisor/client/process_call.h"
 
+#include "ring/barrier.h"
+
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,17 +26,16 @@ uint64_t weir_process_now(struct weir_port *p)
 static int admit(struct weir_process *d)
 {
     uint64_t now = weir_process_now(&d->port);
-    uint64_t since = __atomic_load_n(&d->log_since, __ATOMIC_RELAXED);
+    uint64_t since = weir_load_relaxed64(&d->log_since);
 
     if (now - since > PERIOD_NS &&
-        __atomic_compare_exchange_n(&d->log_since, &since, now, false,
-                                    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-        __atomic_store_n(&d->log_lines, 0, __ATOMIC_RELAXED);
-    if (__atomic_fetch_add(&d->log_lines, 1, __ATOMIC_RELAXED) >= LINES_MAX) {
-        __atomic_fetch_add(&d->log_dropped, 1, __ATOMIC_RELAXED);
+        weir_cmpxchg64(&d->log_since, since, now) == since)
+        weir_store_relaxed32(&d->log_lines, 0);
+    if (weir_fetch_add32(&d->log_lines, 1) >= LINES_MAX) {
+        weir_fetch_add32(&d->log_dropped, 1);
         return -1;
     }
-    return (int)__atomic_exchange_n(&d->log_dropped, 0, __ATOMIC_RELAXED);
+    return (int)weir_xchg32(&d->log_dropped, 0);
 }
 
 void weir_process_log(struct weir_port *p, enum weir_log_level level,

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Making a domain.
+ */
+#include "hypervisor/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int choose_domid(struct hv_machine *m, domid_t wanted, domid_t *domid)
+{
+    if (wanted) {
+        *domid = wanted;
+        return m->dom[wanted] ? -EEXIST : 0;
+    }
+    for (uint32_t i = 1; i <= WEIR_HV_DOMID_LAST; i++) {
+        uint32_t id = (m->last_domid + i - 1) % WEIR_HV_DOMID_LAST + 1;
+
+        if (!m->dom[id]) {
+            *domid = (domid_t)id;
+            m->last_domid = (domid_t)id;
+            return 0;
+        }
+    }
+    return -ENOSPC;
+}
+
+static int check_request(struct hv_machine *m, const struct weir_hv_create *c)
+{
+    if (c->kind != WEIR_DOM_PROCESS)
+        return -EOPNOTSUPP;
+    if (!c->name[0] || c->max_frames == 0 || c->max_grants > HV_GRANTS_MAX ||
+        c->max_ports > HV_PORTS_MAX || c->max_maps > HV_MAPS_MAX)
+        return -EINVAL;
+    if (m->ndomains >= HV_DOMAINS_MAX)
+        return -ENOSPC;
+    for (uint32_t i = 1; i <= WEIR_HV_DOMID_LAST; i++)
+        if (m->dom[i] && !m->dom[i]->dead &&
+            strcmp(m->dom[i]->name, c->name) == 0)
+            return -EEXIST;
+    return 0;
+}
+
+/* A populated frame of a special type. */
+static int special_frame(struct hv_domain *d, enum hv_frame_type type,
+                         mfn_t *frame)
+{
+    struct hv_machine *m = d->m;
+    int rc = hv_frames_alloc(&m->frames, d->domid, 1, frame);
+
+    if (rc < 0)
+        return rc;
+    d->held++;
+    rc = hv_memory_populate(&m->mem, *frame, 1);
+    if (rc == 0)
+        hv_frames_set(&m->frames, *frame, 1, type);
+    return rc;
+}
+
+static int add_port(struct hv_domain *d, domid_t remote,
+                    enum hv_port_state state, evtchn_port_t *port)
+{
+    int rc;
+
+    if (d->m->ports >= d->m->max_ports)
+        return -ENOSPC;
+    rc = hv_event_alloc(&d->events, remote, state, port);
+    if (rc == 0)
+        d->m->ports++;
+    return rc;
+}
+
+/* What a domain has from the start: grant table, console, store page. */
+static int furnish(struct hv_domain *d, const struct weir_hv_create *how)
+{
+    struct hv_machine *m = d->m;
+    struct hv_grants *g = &d->grants;
+    int rc;
+
+    rc = hv_frames_alloc(&m->frames, d->domid, g->max, &g->first);
+    if (rc < 0)
+        return rc;
+    d->held += g->max;
+    rc = hv_memory_populate(&m->mem, g->first, 1);
+    if (rc == 0)
+        rc = hv_grants_extend(g);
+    if (rc < 0)
+        return rc;
+    hv_frames_set(&m->frames, g->first, 1, HV_FRAME_TABLE);
+    g->shared = hv_memory_at(&m->mem, g->first);
+    rc = special_frame(d, HV_FRAME_CONSOLE, &d->console_frame);
+    if (rc == 0)
+        rc = add_port(d, 0, HV_PORT_CONSOLE, &d->console_port);
+    if (rc < 0)
+        return rc;
+    d->console.ring = hv_memory_at(&m->mem, d->console_frame);
+    if (!how->has_store)
+        return 0;
+    rc = special_frame(d, HV_FRAME_STORE, &d->store);
+    if (rc == 0)
+        rc = add_port(d, how->store_domid, HV_PORT_UNBOUND, &d->store_port);
+    if (rc == 0)
+        hv_grant_preset(g, WEIR_GNTTAB_RESERVED_XENSTORE, how->store_domid,
+                        d->store);
+    return rc;
+}
+
+static struct hv_domain *domain_alloc(struct hv_machine *m,
+                                      const struct weir_hv_create *how,
+                                      domid_t domid)
+{
+    struct hv_domain *d = calloc(1, sizeof(*d));
+
+    if (!d)
+        return NULL;
+    d->m = m;
+    d->domid = domid;
+    d->sock = d->pidfd = d->wake = -1;
+    d->kind = how->kind;
+    d->born_ns = hv_now_ns();
+    d->max_frames = how->max_frames;
+    strncpy(d->name, how->name, sizeof(d->name) - 1);
+    d->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (d->wake < 0 ||
+        hv_grants_init(&d->grants, domid,
+                       how->max_grants ? how->max_grants : HV_DEFAULT_TABLE) ||
+        hv_events_init(&d->events, domid,
+                       how->max_ports ? how->max_ports : HV_DEFAULT_PORTS) ||
+        hv_track_init(&d->track,
+                      how->max_maps ? how->max_maps : HV_DEFAULT_MAPS,
+                      m->frames.count) ||
+        hv_console_init(&d->console)) {
+        hv_domain_free(d);
+        return NULL;
+    }
+    return d;
+}
+
+int hv_domain_build(struct hv_machine *m, const struct weir_hv_create *how,
+                    domid_t domid, struct hv_domain **out)
+{
+    struct hv_domain *d = domain_alloc(m, how, domid);
+    int rc;
+
+    if (!d)
+        return -ENOMEM;
+    pthread_mutex_lock(&m->lock);
+    rc = furnish(d, how);
+    pthread_mutex_unlock(&m->lock);
+    if (rc < 0)
+        hv_domain_unmake(d);
+    else
+        *out = d;
+    return rc;
+}
+
+void hv_domain_unmake(struct hv_domain *d)
+{
+    hv_domain_drop(d);
+    hv_domain_give_back(d);
+    hv_domain_free(d);
+}
+
+static int start_thread(struct hv_domain *d)
+{
+    pthread_attr_t attr;
+    int rc;
+
+    if (pthread_attr_init(&attr))
+        return -ENOMEM;
+    pthread_attr_setstacksize(&attr, 256 << 10);
+    rc = pthread_create(&d->thread, &attr, hv_domain_run, d);
+    pthread_attr_destroy(&attr);
+    return -rc;
+}
+
+/* In the table others look at. */
+static void enter(struct hv_domain *d)
+{
+    struct hv_machine *m = d->m;
+
+    pthread_mutex_lock(&m->lock);
+    m->dom[d->domid] = d;
+    m->ndomains++;
+    hv_domain_changed(d);
+    pthread_mutex_unlock(&m->lock);
+}
+
+static void leave(struct hv_domain *d)
+{
+    struct hv_machine *m = d->m;
+
+    pthread_mutex_lock(&m->lock);
+    m->dom[d->domid] = NULL;
+    m->ndomains--;
+    pthread_mutex_unlock(&m->lock);
+}
+
+int hv_domain_create(struct hv_machine *m, const struct weir_hv_create *how,
+                     domid_t *domid, int *domain_fd)
+{
+    struct hv_domain *d;
+    int sv[2], rc, on = 1;
+
+    pthread_mutex_lock(&m->lock);
+    rc = check_request(m, how);
+    if (rc == 0)
+        rc = choose_domid(m, how->domid, domid);
+    pthread_mutex_unlock(&m->lock);
+    if (rc == 0)
+        rc = hv_domain_build(m, how, *domid, &d);
+    if (rc < 0)
+        return rc;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0) {
+        rc = -errno;
+        hv_domain_unmake(d);
+        return rc;
+    }
+    d->sock = sv[0];
+    enter(d);
+    if (setsockopt(sv[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
+        rc = -errno;
+    if (rc == 0)
+        rc = start_thread(d);
+    if (rc < 0) {
+        leave(d);
+        close(sv[1]);
+        hv_domain_unmake(d);
+        return rc;
+    }
+    *domain_fd = sv[1];
+    return 0;
+}

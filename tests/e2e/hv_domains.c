@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Domains, event channels, console, quotas and control, with real, sealed
+ * domains; and what hostile ones get.
+ */
+#include "hypervisor/hv_abi.h"
+#include "ring/error.h"
+#include "tests/e2e/hv_driver.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define SOON 2000000000u /* ns */
+
+static struct hv_world world;
+
+static int setup(void **state)
+{
+    (void)state;
+    hv_world_start(&world, "256M");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    hv_world_stop(&world);
+    return 0;
+}
+
+static struct puppet start(const char *name)
+{
+    return puppet_start(&world, (struct weir_hv_create){.name = name});
+}
+
+static uint64_t pending(struct puppet *p, uint64_t port, uint64_t ns)
+{
+    struct puppet_answer r = puppet_do(p, PUPPET_EVT_WAIT, port, ns, 0, 0);
+
+    assert_int_equal(r.rc, 0);
+    return r.v[0];
+}
+
+static void a_notification_arrives_and_none_is_made_up(void **state)
+{
+    struct puppet a = start("a"), b = start("b"), c = start("c");
+    struct puppet_answer pa, pb;
+
+    (void)state;
+    pa = puppet_do(&a, PUPPET_EVT_ALLOC, b.domid, 0, 0, 0);
+    assert_int_equal(pa.rc, 0);
+    assert_int_equal(pending(&a, pa.v[0], 0), 0);
+    assert_int_equal(puppet_do(&c, PUPPET_EVT_BIND, a.domid, pa.v[0], 0, 0).rc,
+                     -WEIR_EINVAL); /* it is b's to bind */
+    pb = puppet_do(&b, PUPPET_EVT_BIND, a.domid, pa.v[0], 0, 0);
+    assert_int_equal(pb.rc, 0);
+    assert_int_equal(pending(&b, pb.v[0], 0), 1); /* a new port looks once */
+    assert_int_equal(pending(&b, pb.v[0], 0), 0);
+    assert_int_equal(puppet_do(&a, PUPPET_EVT_NOTIFY, pa.v[0], 0, 0, 0).rc, 0);
+    assert_int_equal(puppet_do(&a, PUPPET_EVT_NOTIFY, pa.v[0], 0, 0, 0).rc, 0);
+    assert_int_equal(pending(&b, pb.v[0], SOON), 1);
+    assert_int_equal(pending(&b, pb.v[0], 1000000), 0);
+    assert_int_equal(puppet_do(&b, PUPPET_EVT_NOTIFY, pb.v[0], 0, 0, 0).rc, 0);
+    assert_int_equal(pending(&a, pa.v[0], SOON), 1);
+    assert_int_equal(puppet_do(&b, PUPPET_EVT_BIND, a.domid, pa.v[0], 0, 0).rc,
+                     -WEIR_EINVAL); /* bound already */
+    assert_int_equal(puppet_destroy(&c), 0);
+    assert_int_equal(puppet_destroy(&b), 0);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void a_closed_port_is_bound_again_by_the_same_domain(void **state)
+{
+    struct puppet a = start("a"), b = start("b");
+    struct puppet_answer pa, pb;
+
+    (void)state;
+    pa = puppet_do(&a, PUPPET_EVT_ALLOC, b.domid, 0, 0, 0);
+    pb = puppet_do(&b, PUPPET_EVT_BIND, a.domid, pa.v[0], 0, 0);
+    assert_int_equal(puppet_do(&b, PUPPET_EVT_CLOSE, pb.v[0], 0, 0, 0).rc, 0);
+    assert_int_equal(puppet_do(&b, PUPPET_EVT_CLOSE, pb.v[0], 0, 0, 0).rc,
+                     -WEIR_EINVAL);
+    /* a, not knowing, goes on notifying: kept for who binds next */
+    assert_int_equal(puppet_do(&a, PUPPET_EVT_NOTIFY, pa.v[0], 0, 0, 0).rc, 0);
+    pb = puppet_do(&b, PUPPET_EVT_BIND, a.domid, pa.v[0], 0, 0);
+    assert_int_equal(pb.rc, 0);
+    assert_int_equal(pending(&b, pb.v[0], 0), 1);
+    assert_int_equal(puppet_do(&b, PUPPET_EVT_NOTIFY, pb.v[0], 0, 0, 0).rc, 0);
+    assert_int_equal(pending(&a, pa.v[0], SOON), 1);
+    assert_int_equal(puppet_destroy(&b), 0);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void a_successor_of_a_killed_domain_binds_its_ports(void **state)
+{
+    struct puppet a = start("a"), b = start("b");
+    struct puppet_answer pa, pb;
+    domid_t bid = b.domid;
+
+    (void)state;
+    pa = puppet_do(&a, PUPPET_EVT_ALLOC, bid, 0, 0, 0);
+    pb = puppet_do(&b, PUPPET_EVT_BIND, a.domid, pa.v[0], 0, 0);
+    assert_int_equal(pb.rc, 0);
+    kill(b.pid, SIGKILL);
+    puppet_expect_crash(&b, "its process ended");
+    assert_int_equal(puppet_destroy(&b), 0);
+    b = puppet_start(&world,
+                     (struct weir_hv_create){.name = "b", .domid = bid});
+    assert_int_equal(b.domid, bid);
+    pb = puppet_do(&b, PUPPET_EVT_BIND, a.domid, pa.v[0], 0, 0);
+    assert_int_equal(pb.rc, 0);
+    assert_int_equal(puppet_do(&b, PUPPET_EVT_NOTIFY, pb.v[0], 0, 0, 0).rc, 0);
+    assert_int_equal(pending(&a, pa.v[0], SOON), 1);
+    assert_int_equal(puppet_destroy(&b), 0);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void ports_have_a_quota(void **state)
+{
+    struct puppet a = puppet_start(
+        &world, (struct weir_hv_create){.name = "a", .max_ports = 4});
+    unsigned made = 0;
+
+    (void)state;
+    while (puppet_do(&a, PUPPET_EVT_ALLOC, 1, 0, 0, 0).rc == 0)
+        made++;
+    assert_int_equal(made, 3); /* the console has one */
+    assert_int_equal(puppet_do(&a, PUPPET_EVT_ALLOC, 1, 0, 0, 0).rc,
+                     -WEIR_ENOSPC);
+    assert_int_equal(puppet_do(&a, PUPPET_EVT_CLOSE, 2, 0, 0, 0).rc, 0);
+    assert_int_equal(puppet_do(&a, PUPPET_EVT_ALLOC, 1, 0, 0, 0).rc, 0);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void a_domain_out_of_descriptors_lives(void **state)
+{
+    struct puppet a = start("a");
+    unsigned made = 0;
+
+    (void)state;
+    /* Two descriptors a port, below 1000 in a sealed domain. */
+    while (puppet_do(&a, PUPPET_EVT_ALLOC, 1, 0, 0, 0).rc == 0)
+        made++;
+    assert_true(made > 450 && made < 500);
+    assert_int_equal(puppet_info(&a).ports, made + 1);
+    assert_int_equal(puppet_do(&a, PUPPET_ALLOC, 1, 0, 0, 0).rc, 0);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void the_store_page_is_ready(void **state)
+{
+    struct puppet s = start("store"), a;
+    struct puppet_answer at, map, port;
+    struct weir_hv_dominfo info;
+
+    (void)state;
+    a = puppet_start(&world, (struct weir_hv_create){.name = "a",
+                                                     .has_store = true,
+                                                     .store_domid = s.domid});
+    at = puppet_do(&a, PUPPET_START, 0, 0, 0, 0);
+    assert_int_equal(at.rc, a.domid);
+    info = puppet_info(&a);
+    assert_int_equal(info.store_evtchn, at.v[1]);
+    puppet_do(&a, PUPPET_POKE, at.v[0], 77, 0, 0);
+    map = puppet_do(&s, PUPPET_MAP, a.domid, 1, 0, 0);
+    assert_int_equal(map.rc, 0);
+    assert_int_equal(puppet_do(&s, PUPPET_PEEK, map.v[0], 0, 0, 0).v[0], 77);
+    port = puppet_do(&s, PUPPET_EVT_BIND, a.domid, at.v[1], 0, 0);
+    assert_int_equal(port.rc, 0);
+    assert_int_equal(puppet_do(&s, PUPPET_EVT_NOTIFY, port.v[0], 0, 0, 0).rc,
+                     0);
+    assert_int_equal(pending(&a, at.v[1], SOON), 1);
+    assert_int_equal(puppet_destroy(&a), 0);
+    assert_int_equal(puppet_destroy(&s), 0);
+}
+
+static void read_all(int fd, char *buf, size_t size, size_t want)
+{
+    size_t got = 0;
+
+    while (got < want) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ssize_t n;
+
+        assert_int_equal(poll(&p, 1, 5000), 1);
+        n = read(fd, buf + got, size - 1 - got);
+        assert_true(n > 0);
+        got += (size_t)n;
+    }
+    buf[got] = 0;
+}
+
+static void print(struct puppet *p, const char *text)
+{
+    struct puppet_order o = {.op = PUPPET_PRINT};
+
+    strcpy(o.data, text);
+    for (int i = 0; i < 100; i++) {
+        if (puppet_order(p, &o).rc != -WEIR_EAGAIN)
+            return;
+        usleep(1000);
+    }
+    fail_msg("console ring stays full");
+}
+
+static void the_console_keeps_what_was_said(void **state)
+{
+    struct puppet a = start("a");
+    struct puppet_answer r = {0};
+    char buf[4096];
+    int one, two;
+
+    (void)state;
+    print(&a, "hello ");
+    print(&a, "world\n");
+    assert_int_equal(weir_hvctl_console(world.ctl, a.domid, &one), 0);
+    read_all(one, buf, sizeof(buf), 12);
+    assert_string_equal(buf, "hello world\n");
+    for (int i = 0; i < 60; i++)
+        print(&a, "0123456789012345678901234567890123456789\n");
+    assert_int_equal(write(one, "input", 5), 5);
+    for (int i = 0; i < 200 && r.rc == 0; i++) {
+        r = puppet_do(&a, PUPPET_READ, 0, 0, 0, 0);
+        usleep(1000);
+    }
+    assert_int_equal(r.rc, 5);
+    assert_string_equal(r.data, "input");
+    kill(a.pid, SIGKILL);
+    puppet_expect_crash(&a, "its process ended");
+    assert_int_equal(weir_hvctl_console(world.ctl, a.domid, &two), 0);
+    read_all(two, buf, sizeof(buf), 12 + 60 * 41);
+    assert_memory_equal(buf, "hello world\n0123", 16);
+    close(one);
+    close(two);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void a_statistics_page_is_read_as_a_copy(void **state)
+{
+    struct puppet a = start("a");
+    struct puppet_answer page = puppet_do(&a, PUPPET_ALLOC, 1, 0, 0, 0);
+    uint8_t copy[WEIR_PAGE_SIZE];
+
+    (void)state;
+    assert_int_equal(weir_hvctl_stats(world.ctl, a.domid, copy), -ENODATA);
+    puppet_do(&a, PUPPET_POKE, page.v[0] + 8, 0x42, 0, 0);
+    assert_int_equal(puppet_do(&a, PUPPET_STATS, page.v[0], 0, 0, 0).rc, 0);
+    assert_int_equal(weir_hvctl_stats(world.ctl, a.domid, copy), 0);
+    assert_int_equal(copy[8], 0x42);
+    /* not its own: refused */
+    assert_int_equal(
+        puppet_do(&a, PUPPET_STATS, page.v[0] + (100 << 12), 0, 0, 0).rc,
+        -WEIR_EPERM);
+    puppet_do(&a, PUPPET_FREE, page.v[0], 1, 0, 0);
+    assert_int_equal(weir_hvctl_stats(world.ctl, a.domid, copy), -ENODATA);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void names_and_ids_are_unique(void **state)
+{
+    struct weir_hv_create how = {.name = "a", .max_frames = 16};
+    struct puppet a = start("a");
+    struct weir_hv_dominfo list[8];
+    unsigned n;
+    domid_t id;
+    int fd;
+
+    (void)state;
+    assert_int_equal(weir_hvctl_create(world.ctl, &how, &id, &fd), -EEXIST);
+    how.name = "b";
+    how.domid = a.domid;
+    assert_int_equal(weir_hvctl_create(world.ctl, &how, &id, &fd), -EEXIST);
+    how.domid = 0;
+    how.max_frames = 0;
+    assert_int_equal(weir_hvctl_create(world.ctl, &how, &id, &fd), -EINVAL);
+    how.max_frames = 16;
+    how.name = "a/b";
+    assert_int_equal(weir_hvctl_create(world.ctl, &how, &id, &fd), -EINVAL);
+    how.name = "vm";
+    how.kind = WEIR_DOM_VM;
+    assert_int_equal(weir_hvctl_create(world.ctl, &how, &id, &fd), -EOPNOTSUPP);
+    assert_int_equal(weir_hvctl_list(world.ctl, 0, list, 8, &n), 0);
+    assert_int_equal(n, 1);
+    assert_string_equal(list[0].name, "a");
+    assert_int_equal(list[0].state, WEIR_DOM_RUNNING);
+    assert_int_equal(list[0].pid, a.pid);
+    assert_int_equal(puppet_destroy(&a), 0);
+    assert_int_equal(weir_hvctl_destroy(world.ctl, a.domid), -ENOENT);
+}
+
+static void a_paused_domain_stands_still(void **state)
+{
+    struct puppet a = start("a");
+    struct puppet_order o = {.op = PUPPET_PING};
+    struct puppet_answer r;
+    struct pollfd p = {.fd = a.fd, .events = POLLIN};
+
+    (void)state;
+    assert_int_equal(weir_hvctl_pause(world.ctl, a.domid), 0);
+    assert_int_equal(puppet_info(&a).state, WEIR_DOM_PAUSED);
+    assert_int_equal(send(a.fd, &o, sizeof(o), 0), sizeof(o));
+    assert_int_equal(poll(&p, 1, 200), 0);
+    assert_int_equal(weir_hvctl_unpause(world.ctl, a.domid), 0);
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(recv(a.fd, &r, sizeof(r), 0), sizeof(r));
+    assert_int_equal(weir_hvctl_pause(world.ctl, a.domid), 0);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void a_domain_that_never_starts_is_destroyed(void **state)
+{
+    struct weir_hv_create how = {.name = "a", .max_frames = 16};
+    struct puppet a = {.world = &world};
+    int fd;
+
+    (void)state;
+    assert_int_equal(weir_hvctl_create(world.ctl, &how, &a.domid, &fd), 0);
+    assert_int_equal(puppet_info(&a).state, WEIR_DOM_BUILDING);
+    assert_int_equal(weir_hvctl_destroy(world.ctl, a.domid), 0);
+    close(fd);
+    assert_int_equal(weir_hvctl_create(world.ctl, &how, &a.domid, &fd), 0);
+    close(fd);
+    puppet_expect_crash(&a, "closed its socket");
+    assert_int_equal(weir_hvctl_destroy(world.ctl, a.domid), 0);
+}
+
+static void io_is_refused_and_counted_unless_permitted(void **state)
+{
+    struct puppet a = start("a");
+    struct weir_io_range r = {WEIR_IO_PORT, 0x3f8, 0x3ff}, list[4];
+    struct puppet_order o = {
+        .op = PUPPET_RAW, .a = WEIR_HV_IO_QUERY, .b = WEIR_HVCTL_IO_RANGE};
+    unsigned n;
+
+    (void)state;
+    memset(o.data, 0, sizeof(o.data));
+    o.data[8] = o.data[16] = (char)0xf8;
+    o.data[9] = o.data[17] = 3;
+    assert_int_equal(puppet_order(&a, &o).rc, -WEIR_EPERM);
+    assert_int_equal(puppet_info(&a).io_refused, 1);
+    assert_int_equal(weir_hvctl_io_permit(world.ctl, a.domid, &r), 0);
+    assert_int_equal(puppet_order(&a, &o).rc, 0);
+    assert_int_equal(weir_hvctl_io_list(world.ctl, a.domid, list, 4, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(list[0].first, 0x3f8);
+    r.last = r.first;
+    assert_int_equal(weir_hvctl_io_deny(world.ctl, a.domid, &r), 0);
+    assert_int_equal(puppet_order(&a, &o).rc, -WEIR_EPERM);
+    assert_int_equal(puppet_info(&a).io_refused, 2);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void nonsense_hypercalls_get_errors(void **state)
+{
+    struct puppet a = start("a");
+
+    (void)state;
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, 0, 0, 0, 0).rc, -WEIR_ENOSYS);
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, 99, 16, 0, 0).rc, -WEIR_ENOSYS);
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, WEIR_HV_TRANSFER, 16, 1, 0).rc,
+                     -WEIR_ENOSYS);
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, WEIR_HV_ALLOC, 7, 0, 0).rc,
+                     -WEIR_EINVAL);
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, WEIR_HV_MAP, 16, 1, 0).rc,
+                     -WEIR_EINVAL);
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, WEIR_HV_MAP, 8, 300, 0).rc,
+                     -WEIR_EINVAL);
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, WEIR_HV_ALLOC, 8, 1, 0).rc,
+                     -WEIR_EINVAL);
+    /* a second life */
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, WEIR_HV_HELLO, 8, 0, 0).rc,
+                     -WEIR_EPERM);
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, WEIR_HV_SEALED, 16, 0, 0).rc,
+                     -WEIR_EPERM);
+    assert_int_equal(puppet_do(&a, PUPPET_RAW, WEIR_HV_FREE, 16, 0, 0).rc,
+                     -WEIR_EINVAL);
+    assert_int_equal(
+        puppet_do(&a, PUPPET_RAW, WEIR_HV_EVTCHN_CLOSE, 4, 0, 0).rc,
+        -WEIR_EINVAL);
+    assert_int_equal(puppet_do(&a, PUPPET_PING, 0, 0, 0, 0).rc, 0);
+    assert_int_equal(puppet_info(&a).state, WEIR_DOM_RUNNING);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void a_domain_that_floods_stops_only_itself(void **state)
+{
+    struct puppet a = start("a"), b = start("b");
+
+    (void)state;
+    puppet_do(&a, PUPPET_FLOOD, 100000, 0, 0, 0);
+    puppet_expect_crash(&a, "does not read its hypercall replies");
+    assert_int_equal(puppet_do(&b, PUPPET_ALLOC, 1, 0, 0, 0).rc, 0);
+    assert_int_equal(puppet_destroy(&a), 0);
+    assert_int_equal(puppet_destroy(&b), 0);
+}
+
+static void a_broken_control_client_is_cut_off_alone(void **state)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    struct weir_hv_machine m;
+    uint8_t junk[64];
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    strcpy(sa.sun_path, world.socket);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    memset(junk, 0xa5, sizeof(junk));
+    assert_int_equal(send(fd, junk, sizeof(junk), 0), sizeof(junk));
+    assert_int_equal(recv(fd, junk, sizeof(junk), 0), 0);
+    close(fd);
+    assert_int_equal(weir_hvctl_machine(world.ctl, &m), 0);
+    assert_int_equal(m.frames_total, 65536);
+    assert_int_equal(m.domains, 0);
+    assert_int_equal(m.frames_used, 0);
+    assert_true(m.rss_bytes < 16u << 20);
+}
+
+static void subscribers_see_a_crash(void **state)
+{
+    struct weir_hvctl *c;
+    struct weir_hv_dominfo ev;
+    struct puppet a = start("a");
+
+    (void)state;
+    assert_int_equal(weir_hvctl_open(world.socket, &c), 0);
+    assert_int_equal(weir_hvctl_subscribe(c), 0);
+    kill(a.pid, SIGKILL);
+    do {
+        struct pollfd p = {.fd = weir_hvctl_fd(c), .events = POLLIN};
+
+        assert_int_equal(poll(&p, 1, 5000), 1);
+        assert_int_equal(weir_hvctl_next_event(c, &ev), 0);
+    } while (ev.state != WEIR_DOM_CRASHED);
+    assert_int_equal(ev.domid, a.domid);
+    assert_string_equal(ev.reason, "its process ended");
+    weir_hvctl_close(c);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_notification_arrives_and_none_is_made_up),
+        cmocka_unit_test(a_closed_port_is_bound_again_by_the_same_domain),
+        cmocka_unit_test(a_successor_of_a_killed_domain_binds_its_ports),
+        cmocka_unit_test(ports_have_a_quota),
+        cmocka_unit_test(a_domain_out_of_descriptors_lives),
+        cmocka_unit_test(the_store_page_is_ready),
+        cmocka_unit_test(the_console_keeps_what_was_said),
+        cmocka_unit_test(a_statistics_page_is_read_as_a_copy),
+        cmocka_unit_test(names_and_ids_are_unique),
+        cmocka_unit_test(a_paused_domain_stands_still),
+        cmocka_unit_test(a_domain_that_never_starts_is_destroyed),
+        cmocka_unit_test(io_is_refused_and_counted_unless_permitted),
+        cmocka_unit_test(nonsense_hypercalls_get_errors),
+        cmocka_unit_test(a_domain_that_floods_stops_only_itself),
+        cmocka_unit_test(subscribers_see_a_crash),
+        cmocka_unit_test(a_broken_control_client_is_cut_off_alone),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
