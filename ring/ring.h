@@ -136,6 +136,17 @@ WEIR_INLINE void weir_ring_copy_in_(const struct weir_ring_mem *m, uint32_t idx,
         weir_ring_copy_in_split(m, off, src, len);
 }
 
+/* The slot that comes next, fetched while its index is still being waited for:
+ * the two cache misses overlap. */
+WEIR_INLINE void weir_ring_prefetch_(const struct weir_ring_mem *m,
+                                     uint32_t idx, uint32_t slot, uint32_t len)
+{
+    uint32_t off = WEIR_RING_HEADER_SIZE + (idx & m->mask) * slot;
+
+    for (uint32_t at = 0; at < len; at += 64)
+        __builtin_prefetch(weir_ring_at_(m, off + at, 1));
+}
+
 /* Publish new_prod after old; true: the peer asked to be notified. */
 WEIR_INLINE bool weir_ring_publish_(volatile uint32_t *prod,
                                     const volatile uint32_t *event,
@@ -191,7 +202,10 @@ WEIR_INLINE int weir_ring_front_get_(struct weir_ring_front *r, uint32_t slot,
                                      void *rsp, uint32_t len)
 {
     if (r->rsp_seen == r->rsp_cons) {
-        int more = weir_ring_front_look_(r);
+        int more;
+
+        weir_ring_prefetch_(&r->mem, r->rsp_cons, slot, len);
+        more = weir_ring_front_look_(r);
         if (more <= 0)
             return more;
     }
@@ -238,7 +252,10 @@ WEIR_INLINE int weir_ring_back_get_(struct weir_ring_back *r, uint32_t slot,
                                     void *req, uint32_t len)
 {
     if (r->req_seen == r->req_cons) {
-        int more = weir_ring_back_look_(r);
+        int more;
+
+        weir_ring_prefetch_(&r->mem, r->req_cons, slot, len);
+        more = weir_ring_back_look_(r);
         if (more <= 0)
             return more;
     }
