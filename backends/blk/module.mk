@@ -10,3 +10,5 @@ BLK_TEST_LIBS := weir-front weir-blkback weir-back weir-fakestore weir-xsd \
 	weir-store weir-xshosted weir-xenbus weir-fakeport weir-ring
 $(call test,test_blk_hostile_front,tests/unit/test_blk_hostile_front.c \
 	tests/unit/blk_world.c,$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
+$(call test,test_blkfront,tests/unit/test_blkfront.c \
+	tests/unit/blk_world.c,$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))

@@ -217,8 +217,10 @@ int weir_bf_queue_new(struct weir_blkfront *bf, struct weir_bf_queue *q)
         q->free_req = (uint16_t)i;
     }
     err = weir_bf_pool_new(bf, &q->bounce, bf->cfg.bounce_pages, false);
+    /* A backend that keeps pages mapped maps these writable too. */
     if (err == 0)
-        err = weir_bf_pool_new(bf, &q->tables, bf->cfg.big_requests, true);
+        err = weir_bf_pool_new(bf, &q->tables, bf->cfg.big_requests,
+                               bf->cfg.no_persistent);
     if (err != 0)
         weir_bf_queue_free(q);
     return err;

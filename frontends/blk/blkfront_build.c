@@ -231,7 +231,8 @@ static uint32_t build_data(struct weir_bf_queue *q, struct weir_bf_req *r,
     size_t total = 0;
 
     if (use_table(q, r, io)) {
-        /* Granted read-only: the backend cannot change what we built. */
+        /* The backend could change it: it can only name pages that it may
+         * use anyway. */
         seg = (struct weir_blkif_segment *)(void *)(q->tables.area.base +
                                                     (size_t)r->table *
                                                         WEIR_PAGE_SIZE);

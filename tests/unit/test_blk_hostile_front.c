@@ -146,9 +146,9 @@ static void test_bad_indirect_requests_get_errors(void **state)
         seg[i].gref = f.data_ref;
         seg[i].last_sect = 7;
     }
-    r = indirect(&f, WEIR_BLKIF_OP_WRITE, 256, f.ro_ref);
+    r = indirect(&f, WEIR_BLKIF_OP_WRITE, 200, f.ro_ref);
     EXPECT(&f, r, WEIR_BLKIF_RSP_OKAY);
-    r.indirect.sector_number = SECTORS - 256 * 8 + 1;
+    r.indirect.sector_number = SECTORS - 200 * 8 + 1;
     EXPECT(&f, r, WEIR_BLKIF_RSP_ERROR);
     still_works(&f);
     raw_close(&f);
