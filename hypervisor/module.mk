@@ -18,6 +18,9 @@ HVCLIENT_LIBS := -lseccomp -lcap-ng
 INSTALL_HEADERS += hypervisor/hv_abi.h hypervisor/client/control.h \
 	hypervisor/client/process.h
 
+$(call test,test_hv_tables,tests/unit/test_hv_tables.c,weir-hvcore)
+$(call test,test_hv_channels,tests/unit/test_hv_channels.c,weir-hvcore)
+
 # End to end: a weir-hv and puppet domains in it.
 HV_DRIVER := tests/e2e/hv_driver.c
 $(call helper,hv_puppet,tests/e2e/hv_puppet.c,weir-hvclient,$(HVCLIENT_LIBS))
