@@ -15,3 +15,7 @@ CLI_SOURCES := $(addprefix driverdomains/,cli_main.c cli_call.c cli_json.c \
 	cli_console.c cli_top.c cli_store.c config_load.c config_disk.c)
 $(call prog,weir,$(CLI_SOURCES),weir-dd weir-hvclient weir-xshosted \
 	weir-xenbus weir-ring,-lxlutil -lxenlight)
+
+MAN_PAGES += driverdomains/weir.8 driverdomains/weir-devd.8 \
+	driverdomains/weir.cfg.5
+UNIT_FILES += driverdomains/weir-hv.service.in driverdomains/weir-devd.service.in
