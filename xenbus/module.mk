@@ -30,3 +30,12 @@ $(call test,test_xs_tx,tests/unit/test_xs_tx.c,$(XS_TEST_LIBS))
 $(call test,test_xs_quota,tests/unit/test_xs_quota.c,$(XS_TEST_LIBS))
 $(call test,test_xs_ring,tests/unit/test_xs_ring.c,$(XS_TEST_LIBS) \
 	weir-fakeport weir-ring)
+$(call script,tests/e2e/xs_tools.sh)
+$(call helper,bench_xs,tests/bench/bench_xs.c,weir-xshosted weir-xenbus)
+BENCHES += $(B)/tests/bench_xs
+
+FUZZERS += xs_wire xs_store xs_ring
+FUZZ_SRC_xs_wire := xenbus/wire.c
+FUZZ_SRC_xs_store := $(XS_STORE) xenbus/wire.c
+FUZZ_SRC_xs_ring := $(XS_STORE) $(XS_WIRE) $(XS_CLIENT) xenbus/server.c \
+	xenbus/server_ring.c
