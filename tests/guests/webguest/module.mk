@@ -23,3 +23,4 @@ $(call test,test_webguest,$(addprefix $(WEBGUEST_DIR)/,http_parse.c text.c \
 
 $(call script,tests/e2e/web_tap.sh)
 ASAN_SCRIPTS += tests/e2e/web_tap.sh
+$(call script,tests/e2e/web_http.sh tests/e2e/web_fsck.sh)
