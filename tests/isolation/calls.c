@@ -134,11 +134,11 @@ static const struct call calls[] = {
     C(vmsplice, "vmsplice", 1, BUF, 1, 0),
     C(splice, "splice", 0, 0, 1, 0, PAGE, 0),
     C(tee, "tee", 0, 1, PAGE, 0),
-    C(sendmsg, "sendmsg", 0, BUF, 0),
-    C(sendmmsg, "sendmmsg", 0, BUF, 1, 0),
-    C(sendto, "send-zerocopy", 0, BUF, 8, 0x4000000, 0, 0),
-    C(sendto, "send-elsewhere", 0, BUF, 8, MSG_NOSIGNAL, BUF, 16),
-    C(sendto, "send-out-of-band", 0, BUF, 8, MSG_OOB, 0, 0),
+    C(sendmsg, "sendmsg", 4, BUF, 0),
+    C(sendmmsg, "sendmmsg", 4, BUF, 1, 0),
+    C(sendto, "send-zerocopy", 4, BUF, 8, 0x4000000, 0, 0),
+    C(sendto, "send-elsewhere", 4, BUF, 8, MSG_NOSIGNAL, BUF, 16),
+    C(sendto, "send-out-of-band", 4, BUF, 8, MSG_OOB, 0, 0),
     C(recvmsg, "recvmsg-elsewhere", 0, BUF, MSG_DONTWAIT),
     C(recvmsg, "recvmsg-elsewhere-high", HIGH, BUF, MSG_DONTWAIT),
     C(recvmmsg, "recvmmsg", 0, BUF, 1, MSG_DONTWAIT, 0),
@@ -242,7 +242,7 @@ bool call_run(struct lab *l, unsigned i, bool broken)
 {
     const struct call *c = &calls[i];
     char word[160];
-    snprintf(word, sizeof(word), "sys-%s mseal", c->syscall ? c->syscall : "");
+    snprintf(word, sizeof(word), "sys-%s", c->syscall ? c->syscall : "");
     struct dom *d =
         dom_start(l, &(struct dom_how){.allow = c->allow,
                                        .broken = broken ? word : NULL});

@@ -165,7 +165,8 @@ struct dom *dom_start(struct lab *l, const struct dom_how *how)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, res))
         return NULL;
-    unsigned uid = how->stay_root ? 0 : PUPPET_UID + d->id;
+    /* nobody else's, nor of another weir-hv's domains */
+    unsigned uid = how->stay_root ? 0 : PUPPET_UID + serial;
     d->pid = fork();
     if (!d->pid)
         exec_puppet(l, how, hv_fd, sv[1], res[1], uid);

@@ -78,7 +78,10 @@ static bool sealed_thread_is_fine(struct lab *l)
 {
     struct dom *d =
         dom_start(l, &(struct dom_how){.mistake = "thread", .broken = ""});
-    CHECK(d && !d->ready, "refused");
+    char reason[160] = "";
+    if (d && d->ready)
+        dom_crashed(l, d, reason);
+    CHECK(d && !d->ready, "%s", reason);
     return true;
 }
 

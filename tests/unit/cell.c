@@ -130,6 +130,10 @@ static void cell_main(int sock, const struct cell_memory *m, unsigned allow,
     struct weir_window w;
     struct order o;
     int ppid = getppid();
+    /* cmocka's handlers are not the cell's */
+    signal(SIGILL, SIG_DFL);
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGBUS, SIG_DFL);
     int fds[2] = {-1, -1}, keep[] = {sock, m->fd};
     int err = weir_seal_begin(keep, 2, &what);
     if (!err)

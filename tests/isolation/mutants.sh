@@ -1,0 +1,56 @@
+#!/bin/bash
+# mutants.sh: takes each rule of isolation out, by the switches of
+# hypervisor/client/breakable.h in test programs, and wants the attack that
+# guards it to fail.  A mutant that all attacks survive is an untested rule.
+#
+# Lines below: what weir-hv leaves out; what the domain leaves out; the attacks
+# that must turn red.  "-" is nothing.  A hv rule runs in isolation-hv-broken.
+set -u
+B=${B:-build}
+export B
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+killed=0 survived=0
+
+mutant() {
+    local hv=$1 dom=$2
+    shift 2
+    [ "$hv" = - ] && hv=
+    [ "$dom" = - ] && dom=
+    for attack in "$@"; do
+        HV_BREAK=$hv PUPPET_BREAK=$dom HV=$B/tests/isolation-hv-broken \
+            WEIR_ISOLATION_DEATHS=3 \
+            "$B/tests/isolation-runner" "$attack" >"$log" 2>&1
+        if grep -q "^FAIL  $attack:" "$log"; then
+            killed=$((killed + 1))
+            echo "ok    without ${hv:-.}/${dom:-.}: $attack fails"
+        else
+            survived=$((survived + 1))
+            echo "FAIL  without ${hv:-.}/${dom:-.}: $attack does not notice:"
+            cat "$log"
+        fi
+    done
+}
+
+# the hand on the window
+mutant readonly - write-to-readonly kernel-write-to-readonly
+mutant check - unmap-claimed-but-not-done
+mutant punch - pinned-frame
+# death
+mutant verify-kept keep hv-killed
+mutant - pdeath parent-killed
+# the seal, seen from outside
+mutant verify-fds - seal-kept-memory seal-directory seal-own-userfaultfd \
+    seal-leftover-descriptor seal-userfaultfd-not-kept
+mutant verify-maps - seal-second-mapping seal-unregistered-window \
+    seal-inherited-on-fork seal-not-msealed
+mutant verify-alone - seal-kept-sibling
+mutant verify-root - seal-full-root
+mutant verify-tasks - seal-unsealed-thread seal-no-seccomp seal-no-new-privs \
+    seal-kept-capability seal-bounding-set seal-root-identity
+mutant misaligned - seal-aligned-window
+# the seal, from inside
+mutant - close seal-inherited-descriptor
+mutant verify-tasks filter call-madvise-remove
+echo "$killed mutants found, $survived not"
+[ "$survived" = 0 ]
