@@ -4,10 +4,10 @@ BACK_SOURCES := $(addprefix backends/common/,backend.c backend_dev.c \
 
 $(call lib,weir-back,$(BACK_SOURCES))
 
-include backends/blk/module.mk
-include backends/net/module.mk
-
 # For end-to-end tests and benchmarks of both: a machine without weir-devd.
 LAUNCH_LIBS := weir-launch weir-back weir-hvclient weir-xshosted weir-xenbus \
 	weir-ring
 $(call lib,weir-launch,tests/e2e/launch.c tests/e2e/launch_dev.c)
+
+include backends/blk/module.mk
+include backends/net/module.mk

@@ -12,3 +12,8 @@ $(call test,test_blk_hostile_front,tests/unit/test_blk_hostile_front.c \
 	tests/unit/blk_world.c,$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
 $(call test,test_blkfront,tests/unit/test_blkfront.c \
 	tests/unit/blk_world.c,$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
+
+# Real domains: a guest that checks its disk.
+$(call helper,blk_check,tests/e2e/blk_check.c,weir-front weir-hvclient \
+	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
+$(call test,blk_data,tests/e2e/blk_data.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
