@@ -12,4 +12,11 @@ $(call test,test_fake_port,tests/unit/test_fake_port.c,weir-ring weir-fakeport)
 $(call test,test_checked,tests/unit/test_checked.c,weir-ring)
 $(call test,test_poll,tests/unit/test_poll.c,weir-ring weir-fakeport)
 $(call script,tests/unit/test_headers.sh tests/models/run.sh)
+THREAD_TESTS += test_ring_threads test_gnttab
+
 $(call helper,bench_ring,tests/bench/bench_ring.c,weir-ring)
+BENCHES += $(B)/tests/bench_ring
+
+INSTALL_HEADERS += $(filter-out ring/grant_private.h,$(wildcard ring/*.h))
+MAN_PAGES += ring/man/weir_ring.3 ring/man/weir_gnttab.3 ring/man/weir_port.3
+PC_FILES += ring/weir-ring.pc.in
