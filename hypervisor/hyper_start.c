@@ -59,6 +59,7 @@ int hv_op_window(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
         .base = weir_le64(q->p),
         .ro_base = weir_le64(q->p + 8),
         .size = d->m->mem.bytes,
+        .pid = d->pid,
     };
 
     (void)r;
