@@ -15,6 +15,7 @@ $(call prog,weir-hv,hypervisor/main.c,weir-hvcore)
 # What a program that links weir-hvclient links too.
 HVCLIENT_LIBS := -lseccomp -lcap-ng
 
+MAN_PAGES += hypervisor/weir-hv.8
 INSTALL_HEADERS += hypervisor/hv_abi.h hypervisor/client/control.h \
 	hypervisor/client/process.h
 
@@ -28,3 +29,9 @@ $(call test,hv_grants,tests/e2e/hv_grants.c $(HV_DRIVER),weir-hvclient,$(HVCLIEN
 $(call test,hv_domains,tests/e2e/hv_domains.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call helper,bench_grant,tests/bench/bench_grant.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
 BENCHES += $(B)/tests/bench_grant
+
+HV_FUZZ := tests/fuzz/hv_fake.c $(filter-out %pagewin.c %pagewin_probe.c \
+	%verify.c %verify_fds.c %verify_maps.c %host.c,$(HV_CORE))
+FUZZERS += hvdom hvctl
+FUZZ_SRC_hvdom := $(HV_FUZZ)
+FUZZ_SRC_hvctl := $(HV_FUZZ)

@@ -185,8 +185,8 @@ static void uses_show_in_the_entry_until_the_last_ends(void **state)
 
 static void entries_that_permit_nothing_are_refused(void **state)
 {
-    static const uint32_t bad[] = {
-        WEIR_GTF_INVALID, WEIR_GTF_ACCEPT_TRANSFER, WEIR_GTF_TRANSITIVE};
+    static const uint32_t bad[] = {WEIR_GTF_INVALID, WEIR_GTF_ACCEPT_TRANSFER,
+                                   WEIR_GTF_TRANSITIVE};
     struct table t;
     mfn_t m;
 
@@ -198,8 +198,7 @@ static void entries_that_permit_nothing_are_refused(void **state)
                          WEIR_GNTST_GENERAL_ERROR);
         assert_int_equal(flags(&t, 8), bad[i]);
     }
-    put(&t, 8, 7, WEIR_GTF_PERMIT_ACCESS | WEIR_GTF_READONLY,
-        (uint32_t)t.page);
+    put(&t, 8, 7, WEIR_GTF_PERMIT_ACCESS | WEIR_GTF_READONLY, (uint32_t)t.page);
     assert_int_equal(hv_grant_acquire(&t.g, &t.f, 8, 7, false, &m),
                      WEIR_GNTST_GENERAL_ERROR);
     assert_int_equal(hv_grant_acquire(&t.g, &t.f, 8, 6, true, &m),

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/fuzz/hv_fake.h"
+
+#include "hypervisor/verify.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+unsigned fake_kernel;
+
+struct weir_pagewin {
+    int nothing;
+};
+
+int weir_pagewin_marker(uint64_t *marker)
+{
+    *marker = 0;
+    return 0;
+}
+
+int weir_pagewin_open(const struct weir_pagewin_ends *ends, uint64_t marker,
+                      struct weir_pagewin **out)
+{
+    (void)marker;
+    close(ends->uffd);
+    close(ends->pagemap);
+    *out = calloc(1, sizeof(**out));
+    return *out ? 0 : -ENOMEM;
+}
+
+void weir_pagewin_close(struct weir_pagewin *w)
+{
+    free(w);
+}
+
+int weir_pagewin_fd(const struct weir_pagewin *w)
+{
+    (void)w;
+    return -1;
+}
+
+bool weir_pagewin_one_window(const struct weir_pagewin *w)
+{
+    (void)w;
+    return !(fake_kernel & FAKE_TWO_WINDOWS);
+}
+
+int weir_pagewin_present(struct weir_pagewin *w, mfn_t first, uint64_t n,
+                         bool readonly, uint64_t *done)
+{
+    (void)w;
+    (void)readonly;
+    (void)done;
+    /* What is presented must be populated: touch it. */
+    for (uint64_t i = 0; i < n; i++)
+        if (!*(volatile uint8_t *)hv_memory_at(&fake_machine()->mem, first + i))
+            continue;
+    return 0;
+}
+
+int weir_pagewin_protect(struct weir_pagewin *w, mfn_t first, uint64_t n)
+{
+    (void)w;
+    (void)first;
+    (void)n;
+    return 0;
+}
+
+int weir_pagewin_check_unmapped(struct weir_pagewin *w, const mfn_t *frames,
+                                unsigned n, int *status)
+{
+    (void)w;
+    (void)frames;
+    for (unsigned i = 0; i < n; i++)
+        status[i] = fake_kernel & FAKE_STILL_MAPPED ? -EBUSY : 0;
+    return 0;
+}
+
+int weir_pagewin_read_fault(struct weir_pagewin *w, struct weir_pagefault *f)
+{
+    (void)w;
+    (void)f;
+    return 0;
+}
+
+bool weir_pagewin_dead(struct weir_pagewin *w)
+{
+    (void)w;
+    return true;
+}
+
+int weir_verify_seal(const struct weir_seal_expect *e,
+                     char reason[WEIR_SEAL_REASON])
+{
+    (void)e;
+    reason[0] = 0;
+    return 0;
+}
+
+struct hv_machine *fake_machine(void)
+{
+    static struct hv_machine m;
+
+    if (!m.dom && hv_machine_init(&m, 4 << 20) < 0)
+        abort();
+    return &m;
+}
+
+struct hv_domain *fake_domain(domid_t domid, int *fd)
+{
+    struct hv_machine *m = fake_machine();
+    struct weir_hv_create how = {
+        .name = "fuzz",
+        .max_frames = 32,
+        .max_grants = 2,
+        .max_ports = 8,
+        .max_maps = 32,
+        .has_store = true,
+        .store_domid = 1,
+    };
+    struct hv_domain *d;
+    int sv[2];
+
+    if (hv_domain_build(m, &how, domid, &d) < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv) < 0)
+        abort();
+    d->sock = sv[0];
+    *fd = sv[1];
+    d->win = calloc(1, sizeof(*d->win));
+    d->sealed = true;
+    m->dom[domid] = d;
+    m->ndomains++;
+    return d;
+}
+
+void fake_end(struct hv_domain *d, int fd)
+{
+    close(fd);
+    d->destroy = true;
+    hv_domain_drop(d);
+    hv_domain_give_back(d);
+}
+
+void fake_check_empty(void)
+{
+    struct hv_machine *m = fake_machine();
+
+    for (uint32_t i = 1; i <= 8; i++) {
+        struct hv_domain *d = m->dom[i];
+
+        if (!d)
+            continue;
+        if (d->held || d->frames || d->grants.in_use || d->events.used ||
+            d->track.used)
+            abort();
+        m->dom[i] = NULL;
+        m->ndomains--;
+        hv_domain_free(d);
+    }
+    if (m->frames.in_use || m->ports || m->ndomains)
+        abort();
+}
