@@ -350,11 +350,23 @@ static char *slurp(const char *file, size_t *len)
     return text;
 }
 
-/* libxlutil's "FILE:LINE: config parsing error near ..." on one line. */
-static void take_report(struct weir_config_file *f, char *report)
+/* libxlutil's "FILE:LINE: config parsing error near ..." on one line.  Its
+ * line is one too small when the error is the end of a line; ours is not. */
+static void take_report(struct weir_config_file *f, const char *text,
+                        size_t len, char *report)
 {
+    static const char mark[] = "config parsing error";
+    const char *why = strstr(report, mark);
+    unsigned line;
+
     report[strcspn(report, "\n")] = '\0';
-    snprintf(f->error, sizeof(f->error), "%.500s: see weir.cfg(5)", report);
+    if (why && weir_cfg_scan(text, len, &f->scan, &line))
+        snprintf(f->error, sizeof(f->error),
+                 "%.160s:%u: %.300s: see "
+                 "weir.cfg(5)",
+                 f->file, line, why);
+    else
+        snprintf(f->error, sizeof(f->error), "%.500s: see weir.cfg(5)", report);
 }
 
 static int parse(struct loader *l, const char *text, size_t len)
@@ -372,7 +384,7 @@ static int parse(struct loader *l, const char *text, size_t len)
     rc = l->xlu ? xlu_cfg_readdata(l->xlu, text, (int)len) : ENOMEM;
     fflush(to);
     if (rc) {
-        take_report(f, report);
+        take_report(f, text, len, report);
         rc = -EINVAL;
     } else if (weir_cfg_scan(text, len, &f->scan, &line)) {
         snprintf(f->error, sizeof(f->error),

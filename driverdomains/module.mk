@@ -19,3 +19,16 @@ $(call prog,weir,$(CLI_SOURCES),weir-dd weir-hvclient weir-xshosted \
 MAN_PAGES += driverdomains/weir.8 driverdomains/weir-devd.8 \
 	driverdomains/weir.cfg.5
 UNIT_FILES += driverdomains/weir-hv.service.in driverdomains/weir-devd.service.in
+
+DD_CONFIG := $(addprefix driverdomains/,config_value.c config_rate.c \
+	config_device.c config_scan.c)
+DD_CODEC := driverdomains/devctl.c driverdomains/devctl_fields.c
+FUZZERS += devctl config
+FUZZ_SRC_devctl := $(DD_CODEC) driverdomains/config_value.c
+FUZZ_SRC_config := $(DD_CONFIG)
+
+$(call test,test_dd_config,tests/unit/test_dd_config.c \
+	driverdomains/config_load.c driverdomains/config_disk.c,weir-dd,\
+	-lxlutil -lxenlight)
+$(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
+$(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)

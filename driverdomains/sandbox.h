@@ -2,10 +2,10 @@
  *
  * Start of a domain program.  The program gets: network, mount, process and
  * IPC namespaces and a host name of its own; a control group; a root directory
- * that holds /usr, the program's folder and /proc, read-only; descriptors 0
- * to 4 and no other; an environment of WEIR_UID and WEIR_GID.  It is forked
- * and executed, so nothing of the manager's memory goes along.  The rest of
- * the seal (identity, capabilities, filter) is the program's own work
+ * that holds /usr, the program's folder (both read-only) and /proc of itself;
+ * descriptors 0 to 4 and no other; an environment of WEIR_UID and WEIR_GID.  It
+ * is forked and executed, so nothing of the manager's memory goes along.  The
+ * rest of the seal (identity, capabilities, filter) is the program's own work
  * (weir_process_seal) and is verified by weir-hv.
  */
 #ifndef WEIR_DRIVERDOMAINS_SANDBOX_H

@@ -124,6 +124,18 @@ static int bind(const char *root, const char *dir)
                : 0;
 }
 
+/* Of the new process namespace: the domain sees itself alone. */
+static int mount_proc(const char *root)
+{
+    char to[200];
+
+    snprintf(to, sizeof(to), "%s/proc", root);
+    if (mkdir(to, 0555) ||
+        mount("proc", to, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL))
+        return -errno;
+    return 0;
+}
+
 static int program_dir(const char *root, const char *program)
 {
     char dir[1100];
@@ -141,7 +153,7 @@ static int program_dir(const char *root, const char *program)
 
 static int build_root(const struct weir_sandbox *s, int *step)
 {
-    static const char *const dirs[] = {"/usr", "/lib", "/lib64", "/proc"};
+    static const char *const dirs[] = {"/usr", "/lib", "/lib64"};
     int rc = 0;
 
     *step = WEIR_STEP_MOUNT_PRIVATE;
@@ -154,6 +166,8 @@ static int build_root(const struct weir_sandbox *s, int *step)
     *step = WEIR_STEP_MOUNT_BIND;
     for (unsigned i = 0; rc == 0 && i < sizeof(dirs) / sizeof(dirs[0]); i++)
         rc = bind(s->root, dirs[i]);
+    if (rc == 0)
+        rc = mount_proc(s->root);
     if (rc == 0)
         rc = program_dir(s->root, s->program);
     if (rc)
