@@ -17,6 +17,9 @@
 /* After a hypercall another often follows at once, and a sleeping thread costs
  * tens of µs to wake: look this long before sleeping (design D8). */
 #define SPIN_NS 30000
+/* Then faults, console and orders of main have their turn, however busy the
+ * domain keeps its socket. */
+#define TURN 256
 
 enum { P_SOCK, P_WAKE, P_PID, P_FAULT, P_CONSOLE, P_VIEWER };
 #define P_COUNT (P_VIEWER + HV_VIEWERS)
@@ -66,6 +69,15 @@ static void fault(struct hv_domain *d, const struct weir_pagefault *f)
     own = hv_own_frame(d, f->frame);
     pthread_mutex_unlock(&d->m->lock);
     held = hv_track_count(&d->track, f->frame);
+    if (!weir_pagewin_one_window(d->win)) {
+        /* Each window shows its own kind of mapping. */
+        if (f->addr >= d->win_base && f->addr < d->win_base + d->m->mem.bytes) {
+            held.ro = 0;
+        } else {
+            own = false;
+            held.rw = 0;
+        }
+    }
     if (!own && held.ro == 0 && held.rw == 0) {
         hv_domain_fail(d,
                        "domain %u touched frame %llu, which is not granted "
@@ -113,6 +125,7 @@ static void socket_closed(struct hv_domain *d)
 static void hypercalls(struct hv_domain *d)
 {
     uint64_t until = hv_now_ns() + SPIN_NS;
+    int answered = 0;
 
     do {
         int rc = hv_hypercall(d);
@@ -120,7 +133,7 @@ static void hypercalls(struct hv_domain *d)
         if (rc < 0)
             socket_closed(d);
         else if (rc > 0)
-            until = hv_now_ns() + SPIN_NS;
+            until = ++answered < TURN ? hv_now_ns() + SPIN_NS : 0;
         else
             sched_yield();
     } while (!d->fail && hv_now_ns() < until);

@@ -128,21 +128,27 @@ static int open_signals(void)
     return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
-/* Ends the domains, the youngest first: users before what they use. */
-static void stop_domains(struct hv_machine *m)
+/* Ends the domains one after the other, the youngest first: users before what
+ * they use.  False when all are ended. */
+static bool stop_next(struct hv_machine *m)
 {
+    struct hv_domain *next = NULL;
+
     pthread_mutex_lock(&m->lock);
-    for (uint32_t id = WEIR_HV_DOMID_LAST; id > 0; id--) {
+    for (uint32_t id = 1; id <= WEIR_HV_DOMID_LAST; id++) {
         struct hv_domain *d = m->dom[id];
 
-        if (!d || d->destroy)
-            continue;
-        d->destroy = true;
-        if (!d->reason[0])
-            strcpy(d->reason, "weir-hv stops");
-        hv_domain_wake(d);
+        if (d && !d->done && (!next || d->born_ns > next->born_ns))
+            next = d;
+    }
+    if (next && !next->destroy) {
+        next->destroy = true;
+        if (!next->reason[0])
+            strcpy(next->reason, "weir-hv stops");
+        hv_domain_wake(next);
     }
     pthread_mutex_unlock(&m->lock);
+    return next != NULL;
 }
 
 static void loop(struct hv_ctl *c, int epoll, int signals)
@@ -159,10 +165,8 @@ static void loop(struct hv_ctl *c, int epoll, int signals)
 
             if (ev[i].data.u64 == EV_SIGNAL) {
                 if (read(signals, &si, sizeof(si)) == sizeof(si) &&
-                    si.ssi_signo != SIGHUP) {
+                    si.ssi_signo != SIGHUP)
                     stopping = true;
-                    stop_domains(c->m);
-                }
             } else if (ev[i].data.u64 == EV_WAKE) {
                 if (read(c->m->wake, &count, sizeof(count)) > 0)
                     hv_ctl_reap(c);
@@ -173,7 +177,7 @@ static void loop(struct hv_ctl *c, int epoll, int signals)
                 hv_ctl_serve(c, (uint32_t)ev[i].data.u64);
             }
         }
-        if (stopping && c->m->ndomains == 0)
+        if (stopping && !stop_next(c->m))
             return;
     }
 }
