@@ -17,3 +17,8 @@ $(call test,test_blkfront,tests/unit/test_blkfront.c \
 $(call helper,blk_check,tests/e2e/blk_check.c,weir-front weir-hvclient \
 	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
 $(call test,blk_data,tests/e2e/blk_data.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
+
+$(call helper,blk_load,tests/bench/blk_load.c,weir-front weir-hvclient \
+	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
+$(call helper,bench_blk,tests/bench/bench_blk.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
+BENCHES += $(B)/tests/bench_blk $(B)/tests/blk_load
