@@ -173,22 +173,42 @@ static unsigned uid_of(const char *pid)
 }
 
 /* With a user id of its own nobody else may have it.  A child that stayed
- * root, or all of an unprivileged weir-hv, is known by its parent. */
+ * root, or all of an unprivileged weir-hv, is known by its parent.  A zombie
+ * holds nothing. */
 static bool related(const struct weir_seal_expect *e, const char *pid,
                     unsigned its_uid)
 {
-    char path[64], line[256];
+    char path[64], line[256], state = 'Z';
     int parent = 0;
-    if (!e->may_be_root && its_uid && uid_of(pid) == its_uid)
-        return true;
+    unsigned uid = WEIR_SEAL_ANY;
     snprintf(path, sizeof(path), "/proc/%s/status", pid);
     FILE *f = fopen(path, "re");
-    while (f && !parent && fgets(line, sizeof(line), f))
-        if (sscanf(line, "PPid: %d", &parent) != 1)
-            parent = 0;
+    while (f && fgets(line, sizeof(line), f))
+        if (sscanf(line, "State: %c", &state) != 1 &&
+            sscanf(line, "PPid: %d", &parent) != 1 &&
+            sscanf(line, "Uid: %u", &uid) == 1)
+            break;
     if (f)
         fclose(f);
-    return parent == e->pid;
+    if (state == 'Z' || state == 'X')
+        return false;
+    return parent == e->pid || (!e->may_be_root && its_uid && uid == its_uid);
+}
+
+static int left_beside(const struct weir_seal_expect *e, const char *pid,
+                       char *reason)
+{
+    char path[64], name[32] = "";
+    snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+    FILE *f = fopen(path, "re");
+    if (f && fgets(name, sizeof(name), f))
+        name[strcspn(name, "\n")] = '\0';
+    if (f)
+        fclose(f);
+    return weir_verify_say(
+        reason, -EPERM, "process %s (%s) is left beside it%s", pid, name,
+        maps_memory(e, pid) ? " and maps machine memory"
+                            : ", with its user id or as its child");
 }
 
 static int scan(const struct weir_seal_expect *e, char *reason)
@@ -205,9 +225,7 @@ static int scan(const struct weir_seal_expect *e, char *reason)
         if (pid <= 0 || pid == e->pid || pid == getpid())
             continue;
         if (related(e, de->d_name, uid))
-            err = weir_verify_say(
-                reason, -EPERM, "process %d is left beside it%s", pid,
-                maps_memory(e, de->d_name) ? " and maps machine memory" : "");
+            err = left_beside(e, de->d_name, reason);
     }
     closedir(d);
     return err;

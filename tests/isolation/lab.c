@@ -14,8 +14,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PUPPET_UID 62000
-
 static void nap_ms(long ms)
 {
     nanosleep(&(struct timespec){ms / 1000, ms % 1000 * 1000000}, NULL);
@@ -166,7 +164,9 @@ struct dom *dom_start(struct lab *l, const struct dom_how *how)
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, res))
         return NULL;
     /* nobody else's, nor of another weir-hv's domains */
-    unsigned uid = how->stay_root ? 0 : PUPPET_UID + serial;
+    unsigned uid = how->stay_root
+                       ? 0
+                       : 100000 + (unsigned)getpid() % 32768 * 2048 + serial;
     d->pid = fork();
     if (!d->pid)
         exec_puppet(l, how, hv_fd, sv[1], res[1], uid);
@@ -176,6 +176,7 @@ struct dom *dom_start(struct lab *l, const struct dom_how *how)
     d->sock = sv[0];
     d->resource = res[0];
     d->ready = dom_answer(d, 5000);
+    d->one_window = d->last.v[1];
     return d;
 }
 

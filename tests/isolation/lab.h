@@ -24,7 +24,8 @@ struct dom {
     int sock, resource;
     int status; /* of wait(2), once reaped */
     bool reaped;
-    int64_t ready; /* of open and seal */
+    int64_t ready;   /* of open and seal */
+    bool one_window; /* read-only grants are write-protected pages */
     struct puppet_answer last;
 };
 

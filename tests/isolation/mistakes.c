@@ -60,12 +60,13 @@ static int own_uffd(const struct weir_window *w)
 static int sibling(const struct weir_window *w)
 {
     (void)w;
-    pid_t pid = fork();
+    pid_t parent = getpid(), pid = fork();
     if (pid)
         return pid < 0 ? -errno : 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    for (;;)
-        pause();
+    while (getppid() == parent)
+        usleep(10000);
+    _exit(0);
 }
 
 static void *wait_here(void *arg)

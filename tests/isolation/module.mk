@@ -26,3 +26,4 @@ $(call helper,isolation-hv-broken,hypervisor/main.c $(ISO)/break_pagewin.c \
 $(call helper,isolation-runner,$(ISO)/runner.c $(ISO)/lab.c $(ISO)/calls.c \
 	$(ISO)/grants.c $(ISO)/seals.c $(ISO)/death.c $(ISO)/pin.c,\
 	weir-hvclient,$(SEAL_LIBS))
+$(call script,tests/isolation/isolation.sh)

@@ -23,7 +23,8 @@ mutant() {
             "$B/tests/isolation-runner" "$attack" >"$log" 2>&1
         if grep -q "^FAIL  $attack:" "$log"; then
             killed=$((killed + 1))
-            echo "ok    without ${hv:-.}/${dom:-.}: $attack fails"
+            echo "ok    without ${hv:-.}/${dom:-.}:" \
+                "$(sed -n "s/^FAIL  \($attack\): [^ ]* /\1: /p" "$log")"
         else
             survived=$((survived + 1))
             echo "FAIL  without ${hv:-.}/${dom:-.}: $attack does not notice:"

@@ -291,8 +291,10 @@ int main(int argc, char **argv)
         ready.v[0] = mistake(argv[i], &p.dom->window);
     if (!ready.v[0])
         ready.v[0] = weir_process_seal(p.dom, allow, uid, uid);
-    if (!ready.v[0])
+    if (!ready.v[0]) {
         p.port = weir_process_port(p.dom);
+        ready.v[1] = p.dom->window.base == p.dom->window.ro_base;
+    }
     if (write(0, &ready, sizeof(ready)) != sizeof(ready) || ready.v[0])
         return 1;
     while (read(0, &o, sizeof(o)) == sizeof(o)) {
