@@ -38,6 +38,13 @@ static int teardown(void **state)
     return 0;
 }
 
+static int clear(void **state)
+{
+    (void)state;
+    hv_world_clear(&world);
+    return 0;
+}
+
 static struct puppet start(const char *name)
 {
     return puppet_start(&world, (struct weir_hv_create){.name = name});
@@ -452,22 +459,29 @@ static void subscribers_see_a_crash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_notification_arrives_and_none_is_made_up),
-        cmocka_unit_test(a_closed_port_is_bound_again_by_the_same_domain),
-        cmocka_unit_test(a_successor_of_a_killed_domain_binds_its_ports),
-        cmocka_unit_test(ports_have_a_quota),
-        cmocka_unit_test(a_domain_out_of_descriptors_lives),
-        cmocka_unit_test(the_store_page_is_ready),
-        cmocka_unit_test(the_console_keeps_what_was_said),
-        cmocka_unit_test(a_statistics_page_is_read_as_a_copy),
-        cmocka_unit_test(names_and_ids_are_unique),
-        cmocka_unit_test(a_paused_domain_stands_still),
-        cmocka_unit_test(a_domain_that_never_starts_is_destroyed),
-        cmocka_unit_test(io_is_refused_and_counted_unless_permitted),
-        cmocka_unit_test(nonsense_hypercalls_get_errors),
-        cmocka_unit_test(a_domain_that_floods_stops_only_itself),
-        cmocka_unit_test(subscribers_see_a_crash),
-        cmocka_unit_test(a_broken_control_client_is_cut_off_alone),
+        cmocka_unit_test_teardown(a_notification_arrives_and_none_is_made_up,
+                                  clear),
+        cmocka_unit_test_teardown(
+            a_closed_port_is_bound_again_by_the_same_domain, clear),
+        cmocka_unit_test_teardown(
+            a_successor_of_a_killed_domain_binds_its_ports, clear),
+        cmocka_unit_test_teardown(ports_have_a_quota, clear),
+        cmocka_unit_test_teardown(a_domain_out_of_descriptors_lives, clear),
+        cmocka_unit_test_teardown(the_store_page_is_ready, clear),
+        cmocka_unit_test_teardown(the_console_keeps_what_was_said, clear),
+        cmocka_unit_test_teardown(a_statistics_page_is_read_as_a_copy, clear),
+        cmocka_unit_test_teardown(names_and_ids_are_unique, clear),
+        cmocka_unit_test_teardown(a_paused_domain_stands_still, clear),
+        cmocka_unit_test_teardown(a_domain_that_never_starts_is_destroyed,
+                                  clear),
+        cmocka_unit_test_teardown(io_is_refused_and_counted_unless_permitted,
+                                  clear),
+        cmocka_unit_test_teardown(nonsense_hypercalls_get_errors, clear),
+        cmocka_unit_test_teardown(a_domain_that_floods_stops_only_itself,
+                                  clear),
+        cmocka_unit_test_teardown(subscribers_see_a_crash, clear),
+        cmocka_unit_test_teardown(a_broken_control_client_is_cut_off_alone,
+                                  clear),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

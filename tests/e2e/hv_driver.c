@@ -151,7 +151,7 @@ struct weir_hv_dominfo puppet_info(struct puppet *p)
     return info;
 }
 
-void puppet_expect_crash(struct puppet *p, const char *text)
+static struct weir_hv_dominfo wait_crash(struct puppet *p)
 {
     struct weir_hv_dominfo info = puppet_info(p);
 
@@ -160,6 +160,31 @@ void puppet_expect_crash(struct puppet *p, const char *text)
         info = puppet_info(p);
     }
     assert_int_equal(info.state, WEIR_DOM_CRASHED);
+    return info;
+}
+
+void puppet_expect_crash(struct puppet *p, const char *text)
+{
+    struct weir_hv_dominfo info = wait_crash(p);
+
     if (!strstr(info.reason, text))
         fail_msg("reason is \"%s\", not \"%s\"", info.reason, text);
+}
+
+void puppet_expect_write_crash(struct puppet *p, const char *text)
+{
+    struct weir_hv_dominfo info = wait_crash(p);
+
+    if (!strstr(info.reason, text) && !strstr(info.reason, "process ended"))
+        fail_msg("reason is \"%s\", not \"%s\"", info.reason, text);
+}
+
+void hv_world_clear(struct hv_world *w)
+{
+    struct weir_hv_dominfo list[32];
+    unsigned n = 0;
+
+    weir_hvctl_list(w->ctl, 0, list, 32, &n);
+    for (unsigned i = 0; i < n; i++)
+        weir_hvctl_destroy(w->ctl, list[i].domid);
 }

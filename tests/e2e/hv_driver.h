@@ -28,6 +28,8 @@ struct puppet {
 /* Skips the test program (exit 77) where process domains can't run. */
 void hv_world_start(struct hv_world *w, const char *memory);
 void hv_world_stop(struct hv_world *w);
+/* Destroys what a failed test left. */
+void hv_world_clear(struct hv_world *w);
 
 struct puppet puppet_start(struct hv_world *w, struct weir_hv_create how);
 /* Destroys the domain (0 or the error) and reaps the process. */
@@ -40,5 +42,8 @@ struct puppet_answer puppet_order(struct puppet *p,
 struct weir_hv_dominfo puppet_info(struct puppet *p);
 /* Until it is CRASHED and its reason contains text; fails after 5 s. */
 void puppet_expect_crash(struct puppet *p, const char *text);
+/* Likewise after a write to a read-only mapping.  Where these have a window
+ * of their own (Linux before 6.4) the kernel ends the process by itself. */
+void puppet_expect_write_crash(struct puppet *p, const char *text);
 
 #endif
