@@ -31,7 +31,10 @@ THREAD_TESTS += hv_grants hv_domains test_hv_channels
 $(B)/tests/hv_grants $(B)/tests/hv_domains: | $(B)/bin/weir-hv \
 	$(B)/tests/hv_puppet
 $(call helper,bench_grant,tests/bench/bench_grant.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
-BENCHES += $(B)/tests/bench_grant
+$(call helper,bench_hv_rss,tests/bench/bench_hv_rss.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
+$(B)/tests/bench_grant $(B)/tests/bench_hv_rss: | $(B)/bin/weir-hv \
+	$(B)/tests/hv_puppet
+BENCHES += $(B)/tests/bench_grant $(B)/tests/bench_hv_rss
 
 HV_FUZZ := tests/fuzz/hv_fake.c $(filter-out %pagewin.c %pagewin_probe.c \
 	%verify.c %verify_fds.c %verify_maps.c %host.c,$(HV_CORE))

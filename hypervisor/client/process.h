@@ -31,15 +31,15 @@ struct weir_process;
 /* What the seal allows beyond the list every sealed domain has.  Each bit is
  * a set of system calls with its reason in hypervisor/client/seal_list.c. */
 enum weir_seal_allow {
-    WEIR_SEAL_AIO = 1 << 0, /* io_submit, io_getevents, io_cancel */
-    WEIR_SEAL_FILE = 1 << 1, /* p{read,write}{,v}, f{,data}sync, fallocate,
-                                fstat, lseek */
-    WEIR_SEAL_TAP = 1 << 2, /* readv, writev; ioctl(TUNSETOFFLOAD) alone */
+    WEIR_SEAL_AIO = 1 << 0,     /* io_submit, io_getevents, io_cancel */
+    WEIR_SEAL_FILE = 1 << 1,    /* p{read,write}{,v}, f{,data}sync, fallocate,
+                                   fstat, lseek */
+    WEIR_SEAL_TAP = 1 << 2,     /* readv, writev; ioctl(TUNSETOFFLOAD) alone */
     WEIR_SEAL_FD_RECV = 1 << 3, /* recvmsg: takes descriptors from fd 4 */
     WEIR_SEAL_THREADS = 1 << 4, /* clone with pthread_create's flags */
-    WEIR_SEAL_BLKDEV = 1 << 5, /* ioctl BLKDISCARD, BLKSECDISCARD,
-                                  BLKZEROOUT, BLKGETSIZE64 alone */
-    WEIR_SEAL_ACCEPT = 1 << 6, /* accept4; getsockopt(SO_PEERCRED) */
+    WEIR_SEAL_BLKDEV = 1 << 5,  /* ioctl BLKDISCARD, BLKSECDISCARD,
+                                   BLKZEROOUT, BLKGETSIZE64 alone */
+    WEIR_SEAL_ACCEPT = 1 << 6,  /* accept4; getsockopt(SO_PEERCRED) */
 };
 
 /* fd: normally WEIR_FD_HV.  *out lives until the process ends. */
