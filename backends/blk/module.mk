@@ -22,3 +22,9 @@ $(call helper,blk_load,tests/bench/blk_load.c,weir-front weir-hvclient \
 	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
 $(call helper,bench_blk,tests/bench/bench_blk.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
 BENCHES += $(B)/tests/bench_blk $(B)/tests/blk_load
+
+$(call test,test_blk_hostile_back,tests/unit/test_blk_hostile_back.c,\
+	$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
+
+FUZZERS += blk_request
+FUZZ_SRC_blk_request := backends/blk/request.c
