@@ -11,8 +11,15 @@
 
 static void *file_alloc(struct web_disk *d, size_t bytes)
 {
-    (void)d;
-    return aligned_alloc(4096, bytes);
+    struct web_disk_file *f = (struct web_disk_file *)d;
+    void *p;
+
+    if (f->nbuffers == WEB_DISK_FILE_BUFFERS)
+        return NULL;
+    p = aligned_alloc(4096, bytes);
+    if (p)
+        f->buffers[f->nbuffers++] = p;
+    return p;
 }
 
 static int file_read(struct web_disk *d, uint64_t sector, void *buf,
@@ -91,4 +98,11 @@ int web_disk_file_open(struct web_disk_file *f, const char *path, bool writable)
         .fd = fd,
     };
     return 0;
+}
+
+void web_disk_file_close(struct web_disk_file *f)
+{
+    while (f->nbuffers)
+        free(f->buffers[--f->nbuffers]);
+    close(f->fd);
 }

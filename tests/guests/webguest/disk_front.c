@@ -83,8 +83,8 @@ static int front_write(struct web_disk *d, uint64_t sector, const void *buf,
                        size_t bytes)
 {
     /* Every buffer is from alloc, which gave it writable. */
-    return run(front_of(d), WEIR_BLKFRONT_WRITE, sector,
-               (void *)(uintptr_t)buf, bytes);
+    return run(front_of(d), WEIR_BLKFRONT_WRITE, sector, (void *)(uintptr_t)buf,
+               bytes);
 }
 
 static int front_flush(struct web_disk *d)

@@ -181,12 +181,15 @@ static errcode_t extio_flush(io_channel ch)
     return x->disk->readonly ? 0 : to_errcode(x->disk->ops->flush(x->disk));
 }
 
-/* The disk's buffers live as long as the disk: a guest opens one once. */
+/* The bounce buffer lives as long as the disk, which a guest opens once. */
 static errcode_t extio_close(io_channel ch)
 {
+    struct extio *x = ch->private_data;
+
     if (--ch->refcount > 0)
         return 0;
-    free(ch->private_data);
+    free(x->data);
+    free(x);
     free(ch->name);
     free(ch);
     return 0;

@@ -36,8 +36,8 @@ struct guest {
     bool disk_open, nic_open;
 };
 
-__attribute__((format(printf, 2, 3))) static void
-say(struct guest *g, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void say(struct guest *g,
+                                                      const char *fmt, ...)
 {
     char line[256];
     va_list ap;
@@ -266,6 +266,8 @@ static void stop(struct guest *g)
         web_nic_front_close(&g->nic);
     if (g->disk_open)
         web_disk_front_close(&g->disk);
+    if (g->server)
+        web_server_free(g->server);
     say(g, "stopped");
 }
 

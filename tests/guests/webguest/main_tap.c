@@ -119,5 +119,7 @@ int main(int argc, char **argv)
     serve(&net, server, &disk, nic.fd);
     web_server_close(server);
     err = web_fs_close(sc.fs);
+    web_disk_file_close(&disk);
+    web_server_free(server);
     return err ? fail("cannot close", o.image, err) : 0;
 }

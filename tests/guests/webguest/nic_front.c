@@ -32,8 +32,8 @@ static unsigned front_poll(struct web_nic *n, web_nic_input_fn input, void *arg)
 
     for (i = 0; i < BATCH; i++) {
         struct web_frag frag = {.p = f->frame};
-        int len = weir_netfront_recv(&f->front, 0, f->frame, sizeof(f->frame),
-                                     &off);
+        int len =
+            weir_netfront_recv(&f->front, 0, f->frame, sizeof(f->frame), &off);
 
         if (len <= 0)
             break;
@@ -70,7 +70,9 @@ int web_nic_front_open(struct web_nic_front *n, struct weir_front_bus *bus,
     mtu = n->front.mtu;
     n->nic = (struct web_nic){
         .ops = &ops,
-        .mtu = mtu < 576 ? 576 : mtu > 65521 ? 65521 : (uint16_t)mtu,
+        .mtu = mtu < 576     ? 576
+               : mtu > 65521 ? 65521
+                             : (uint16_t)mtu,
     };
     memcpy(n->nic.mac, n->front.mac, sizeof(n->nic.mac));
     return 0;

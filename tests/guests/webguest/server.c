@@ -342,3 +342,8 @@ void web_server_close(struct web_server *s)
         if (s->conns[i].state != WEB_CONN_FREE)
             web_conn_abort(&s->conns[i]);
 }
+
+void web_server_free(struct web_server *s)
+{
+    free(s);
+}

@@ -36,5 +36,7 @@ bool web_server_step(struct web_server *s);
 void web_server_stats(const struct web_server *s, struct web_server_stats *out);
 /* Refuses new connections and ends the present ones. */
 void web_server_close(struct web_server *s);
+/* After close, when the disk has no read of it under way any more. */
+void web_server_free(struct web_server *s);
 
 #endif
