@@ -20,12 +20,16 @@ static int look(struct weir_netfront *nf, struct weir_nf_queue *q, bool full)
     return ret ? ret : !is_full(q);
 }
 
-/* Is room in the tx ring what the caller waits for? */
+/* *full: the caller waits for room.  1: room came since it last looked, which
+ * it does not know yet. */
 static int begin(struct weir_netfront *nf, struct weir_nf_queue *q, bool *full)
 {
-    int ret = is_full(q) ? weir_nf_tx_reap(nf, q) : 0;
     *full = is_full(q);
-    return ret;
+    if (!*full)
+        return 0;
+    int ret = weir_nf_tx_reap(nf, q);
+    *full = is_full(q);
+    return ret ? ret : !*full;
 }
 
 int weir_netfront_arm(struct weir_netfront *nf, unsigned queue,
@@ -38,9 +42,10 @@ int weir_netfront_arm(struct weir_netfront *nf, unsigned queue,
     weir_netfront_flush(nf, queue);
     ports[(*nports)++] = q->rx_evtchn;
     bool full;
-    if (begin(nf, q, &full))
-        return -WEIR_EPROTO;
-    int more = weir_netif_rx_front_arm(&q->rx);
+    int more = begin(nf, q, &full);
+    if (more)
+        return more;
+    more = weir_netif_rx_front_arm(&q->rx);
     if (!more && full) {
         if (q->tx_evtchn != q->rx_evtchn)
             ports[(*nports)++] = q->tx_evtchn;
@@ -63,10 +68,11 @@ int weir_netfront_wait(struct weir_netfront *nf, unsigned queue,
         return nf->reason ? -WEIR_EPROTO : -WEIR_ENOTCONN;
     weir_netfront_flush(nf, queue);
     bool full;
-    if (begin(nf, q, &full))
-        return -WEIR_EPROTO;
+    int more = begin(nf, q, &full);
+    if (more)
+        return more < 0 ? more : 0;
     for (;;) {
-        int more = look(nf, q, full);
+        more = look(nf, q, full);
         if (more)
             weir_poller_worked(&q->poller);
         if (more || !timeout_ns)
@@ -74,7 +80,7 @@ int weir_netfront_wait(struct weir_netfront *nf, unsigned queue,
         if (!weir_poller_idle(&q->poller))
             break;
     }
-    int more = weir_netfront_arm(nf, queue, ports, &n);
+    more = weir_netfront_arm(nf, queue, ports, &n);
     if (more)
         return more < 0 ? more : 0;
     weir_poller_sleeping(&q->poller);

@@ -75,10 +75,15 @@ static double read_result(struct launch *l, struct launch_dom *g,
                           const struct weir_resource *res)
 {
     char n[32], ns[32];
-    if (launch_wait(g, 20000) ||
-        launch_read(l, g, back, res, false, "result", n, sizeof(n)) < 0 ||
-        launch_read(l, g, back, res, false, "ns", ns, sizeof(ns)) < 0)
+    int status = launch_wait(g, 20000);
+    int got = launch_read(l, g, back, res, false, "result", n, sizeof(n));
+    if (got > 0)
+        got = launch_read(l, g, back, res, false, "ns", ns, sizeof(ns));
+    if (status || got <= 0) {
+        fprintf(stderr, "bench_net: guest %s: exit %d, result %d\n", g->name,
+                status, got);
         return 0;
+    }
     return strtod(n, NULL) * 1000 / strtod(ns, NULL);
 }
 
@@ -218,7 +223,7 @@ int main(int argc, char **argv)
     if (argc == 3) { /* one figure, for profiling: kind number, size */
         double mpps = 0;
         int ret = weir_run((enum what)atoi(argv[1]), argv[2], &mpps);
-        printf("%.3f Mpps\n", mpps);
+        printf("%.3f Mpps (%d)\n", mpps, ret);
         return ret != 0;
     }
     if (!memif)

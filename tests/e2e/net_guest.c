@@ -244,6 +244,18 @@ int main(int argc, char **argv)
     if (ret)
         fprintf(stderr, "net_guest: %s failed (%d)%s%s\n", mode, ret,
                 nf.reason ? ": " : "", nf.reason ? nf.reason : "");
+    if (getenv("NET_GUEST_VERBOSE"))
+        fprintf(stderr,
+                "net_guest %s: pool %d tx %llu (%llu refused) rx %llu (%llu "
+                "bad), woken %llu, for nothing %llu, slept %llu\n",
+                mode, nf.pooled,
+                (unsigned long long)nf.queue[0].stats.tx_packets,
+                (unsigned long long)nf.queue[0].stats.tx_errors,
+                (unsigned long long)nf.queue[0].stats.rx_packets,
+                (unsigned long long)nf.queue[0].stats.rx_errors,
+                (unsigned long long)nf.queue[0].stats.notified,
+                (unsigned long long)nf.queue[0].stats.spurious,
+                (unsigned long long)nf.queue[0].poller.sleeps);
     weir_netfront_close(&nf);
     return ret ? 1 : 0;
 }
