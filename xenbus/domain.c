@@ -10,14 +10,33 @@
 
 #define LOG_EVERY_NS 1000000000ull
 
+struct xs_domain *xs_domain_find(struct weir_store *s, unsigned domid)
+{
+    struct xs_domain *d = s->domains[domid % DOMAIN_BUCKETS];
+
+    while (d && d->domid != domid)
+        d = d->next;
+    return d;
+}
+
+struct xs_domain *xs_domain_next(struct weir_store *s,
+                                 const struct xs_domain *d)
+{
+    unsigned bucket = d ? d->domid % DOMAIN_BUCKETS + 1 : 0;
+
+    if (d && d->next)
+        return d->next;
+    while (bucket < DOMAIN_BUCKETS && !s->domains[bucket])
+        bucket++;
+    return bucket < DOMAIN_BUCKETS ? s->domains[bucket] : NULL;
+}
+
 struct xs_domain *xs_domain_get(struct weir_store *s, unsigned domid)
 {
-    struct xs_domain *d;
+    struct xs_domain *d = xs_domain_find(s, domid);
 
-    if (domid > WEIR_XS_DOMID_MAX)
-        return NULL;
-    if (s->domains[domid])
-        return s->domains[domid];
+    if (d || domid > WEIR_XS_DOMID_MAX)
+        return d;
     d = calloc(1, sizeof(*d));
     if (!d)
         return NULL;
@@ -26,20 +45,26 @@ struct xs_domain *xs_domain_get(struct weir_store *s, unsigned domid)
     d->features = WEIR_XS_SERVER_RECONNECTION | WEIR_XS_SERVER_ERROR |
                   WEIR_XS_SERVER_WATCHDEPTH;
     memcpy(d->quota, s->quota, sizeof(d->quota));
-    s->domains[domid] = d;
+    d->next = s->domains[domid % DOMAIN_BUCKETS];
+    s->domains[domid % DOMAIN_BUCKETS] = d;
     return d;
 }
 
 /* Forgets a domain that is not introduced and owns nothing. */
 void xs_domain_put(struct weir_store *s, struct xs_domain *d)
 {
+    struct xs_domain **at;
+
     if (!d || d->introduced || d->configured || d->nodes || d->memory ||
         d->watches || d->transactions)
         return;
     for (struct weir_store_conn *c = s->conns; c; c = c->next)
         if (c->d == d)
             return;
-    s->domains[d->domid] = NULL;
+    at = &s->domains[d->domid % DOMAIN_BUCKETS];
+    while (*at != d)
+        at = &(*at)->next;
+    *at = d->next;
     free(d);
 }
 
@@ -79,7 +104,7 @@ int xs_charge(struct weir_store *s, const struct weir_node *n)
 
 void xs_uncharge(struct weir_store *s, const struct weir_node *n)
 {
-    struct xs_domain *d = s->domains[xs_owner(n)];
+    struct xs_domain *d = xs_domain_find(s, xs_owner(n));
 
     d->nodes--;
     d->memory -= weir_node_bytes(n);
@@ -206,7 +231,7 @@ static void drop_perms(struct weir_store *s, const char *path, domid_t domid)
 
 int xs_domain_gone(struct weir_store *s, domid_t domid)
 {
-    struct xs_domain *d = s->domains[domid];
+    struct xs_domain *d = xs_domain_find(s, domid), *o;
     struct found *f, *next;
 
     if (!d)
@@ -221,9 +246,9 @@ int xs_domain_gone(struct weir_store *s, domid_t domid)
         drop_perms(s, f->path, domid);
         free(f);
     }
-    for (unsigned i = 0; i <= WEIR_XS_DOMID_MAX; i++)
-        if (s->domains[i] && s->domains[i]->target == domid)
-            s->domains[i]->target = -1;
+    for (o = xs_domain_next(s, NULL); o; o = xs_domain_next(s, o))
+        if (o->target == domid)
+            o->target = -1;
     d->introduced = d->configured = false;
     d->target = -1;
     xs_fire_special(s, "@releaseDomain", domid);

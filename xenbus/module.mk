@@ -8,7 +8,7 @@ $(call lib,weir-xshosted,xenbus/socket.c)
 
 INSTALL_HEADERS += xenbus/wire.h xenbus/client.h xenbus/state.h xenbus/socket.h
 
-XS_STORE := xenbus/store.c xenbus/node.c xenbus/domain.c xenbus/conn.c \
+XS_STORE := xenbus/store.c xenbus/check.c xenbus/node.c xenbus/domain.c xenbus/conn.c \
 	xenbus/watch.c xenbus/transaction.c xenbus/request.c \
 	xenbus/request_read.c xenbus/request_write.c xenbus/request_dom.c
 $(call lib,weir-store,$(XS_STORE))

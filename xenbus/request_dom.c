@@ -18,7 +18,7 @@ static int one_domid(const char *p, size_t len, domid_t *domid)
 
 static struct xs_domain *introduced(struct weir_store *s, domid_t domid)
 {
-    struct xs_domain *d = s->domains[domid];
+    struct xs_domain *d = xs_domain_find(s, domid);
 
     return d && d->introduced ? d : NULL;
 }
@@ -118,7 +118,7 @@ int xs_do_set_target(struct weir_store_conn *c, const char *p, size_t len)
         return -EINVAL;
     if (!introduced(c->s, domid) || !introduced(c->s, target))
         return -ENOENT;
-    c->s->domains[domid]->target = target;
+    introduced(c->s, domid)->target = target;
     return xs_reply_ok(c);
 }
 
@@ -156,7 +156,7 @@ int xs_do_get_feature(struct weir_store_conn *c, const char *p, size_t len)
     r = one_domid(p, len, &domid);
     if (r)
         return r;
-    d = c->s->domains[domid];
+    d = xs_domain_find(c->s, domid);
     return d ? reply_number(c, d->features) : -ENOENT;
 }
 
@@ -218,7 +218,7 @@ int xs_do_get_quota(struct weir_store_conn *c, const char *p, size_t len)
         return reply_number(c, c->s->quota[q]);
     if (xs_domid_arg(argv[0], &domid))
         return -EINVAL;
-    d = c->s->domains[domid];
+    d = xs_domain_find(c->s, domid);
     return d ? reply_number(c, d->quota[q]) : -ENOENT;
 }
 
@@ -278,21 +278,18 @@ static int control_print(struct weir_store_conn *c, const char *arg)
 static int control_memreport(struct weir_store_conn *c, const char *arg)
 {
     char line[WEIR_XS_PAYLOAD_MAX];
+    const struct xs_domain *d;
     size_t n;
 
     (void)arg;
     n = (size_t)snprintf(line, sizeof(line), "nodes of all versions: %zu\n",
                          c->s->node_bytes);
-    for (unsigned i = 0; i <= WEIR_XS_DOMID_MAX && n < sizeof(line) - 100;
-         i++) {
-        const struct xs_domain *d = c->s->domains[i];
-
-        if (d)
-            n += (size_t)snprintf(
-                line + n, sizeof(line) - n,
-                "domain %u: %u nodes, %u watches, %u transactions, %zu bytes\n",
-                i, d->nodes, d->watches, d->transactions, d->memory);
-    }
+    for (d = xs_domain_next(c->s, NULL); d && n < sizeof(line) - 100;
+         d = xs_domain_next(c->s, d))
+        n += (size_t)snprintf(
+            line + n, sizeof(line) - n,
+            "domain %u: %u nodes, %u watches, %u transactions, %zu bytes\n",
+            d->domid, d->nodes, d->watches, d->transactions, d->memory);
     return xs_reply(c, line, n + 1);
 }
 

@@ -84,13 +84,18 @@ int weir_store_new(const struct weir_store_ops *ops, void *context,
 
 void weir_store_free(struct weir_store *s)
 {
+    struct xs_domain *d;
+
     if (!s)
         return;
     while (s->conns)
         weir_store_disconnect(s->conns);
     weir_node_unref(s->top);
-    for (unsigned i = 0; i <= WEIR_XS_DOMID_MAX; i++)
-        free(s->domains[i]);
+    for (unsigned i = 0; i < DOMAIN_BUCKETS; i++)
+        while ((d = s->domains[i])) {
+            s->domains[i] = d->next;
+            free(d);
+        }
     free(s);
 }
 
@@ -139,70 +144,4 @@ void weir_store_tick(struct weir_store *s)
             now - m->queued_ns > EVENT_MAX_NS)
             xs_kill(c, -ETIMEDOUT, "an event was not read for 20 s");
     }
-}
-
-/* What every domain is charged for, recomputed. */
-struct tally {
-    uint32_t nodes;
-    size_t memory;
-};
-
-static int tally_node(struct weir_node *n, const struct weir_node *parent,
-                      struct tally *t, char *line, size_t size)
-{
-    unsigned owner = xs_owner(n);
-
-    if (!n->nperms || n->refs == 0) {
-        snprintf(line, size, "node '%s' below '%s': %u permissions, %u refs",
-                 n->name, parent ? parent->name : "", n->nperms, n->refs);
-        return -EIO;
-    }
-    t[owner].nodes++;
-    t[owner].memory += weir_node_bytes(n);
-    for (uint32_t i = 0; i < n->nchildren; i++) {
-        if (i && strcmp(n->children[i - 1]->name, n->children[i]->name) >= 0) {
-            snprintf(line, size, "children of '%s' out of order", n->name);
-            return -EIO;
-        }
-        if (tally_node(n->children[i], n, t, line, size))
-            return -EIO;
-    }
-    return 0;
-}
-
-static void tally_conns(struct weir_store *s, struct tally *t)
-{
-    for (struct weir_store_conn *c = s->conns; c; c = c->next) {
-        t[c->d->domid].memory += c->event_bytes;
-        for (struct xs_watch *w = c->watches; w; w = w->next)
-            t[c->d->domid].memory +=
-                sizeof(*w) + strlen(w->path) + strlen(w->token);
-        for (struct xs_tx *x = c->txs; x; x = x->next)
-            t[c->d->domid].memory += x->memory;
-    }
-}
-
-int weir_store_check(struct weir_store *s, char *line, size_t size)
-{
-    struct tally *t = calloc(WEIR_XS_DOMID_MAX + 1, sizeof(*t));
-    int r;
-
-    if (!t)
-        return -ENOMEM;
-    r = tally_node(s->top, NULL, t, line, size);
-    tally_conns(s, t);
-    for (unsigned i = 0; !r && i <= WEIR_XS_DOMID_MAX; i++) {
-        const struct xs_domain *d = s->domains[i];
-        uint32_t nodes = d ? d->nodes : 0;
-        size_t memory = d ? d->memory : 0;
-
-        if (nodes != t[i].nodes || memory != t[i].memory) {
-            snprintf(line, size,
-                     "domain %u: %u nodes, %zu bytes charged; %u, %zu found", i,
-                     nodes, memory, t[i].nodes, t[i].memory);
-            r = -EIO;
-        }
-    }
-    free(t);
-    return r;
 }

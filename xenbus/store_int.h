@@ -10,8 +10,9 @@
 #include "xenbus/store.h"
 #include "xenbus/wire.h"
 
-#define EVENT_BUCKETS 64u
-#define EVENT_MAX_NS  20000000000ull
+#define EVENT_BUCKETS  64u
+#define DOMAIN_BUCKETS 64u
+#define EVENT_MAX_NS   20000000000ull
 /* Events a privileged client left unread, and input buffer. */
 #define PRIV_EVENTS_MAX (8u << 20)
 #define IN_SIZE         (2 * (WEIR_XS_HDR_SIZE + WEIR_XS_PAYLOAD_MAX))
@@ -20,6 +21,7 @@
 #define SNAPSHOT_MAX (32u << 20)
 
 struct xs_domain {
+    struct xs_domain *next; /* in its bucket */
     domid_t domid;
     bool introduced;
     bool configured; /* SET_QUOTA, SET_FEATURE: kept until it is released */
@@ -29,7 +31,7 @@ struct xs_domain {
     uint64_t quota[WEIR_QUOTA_COUNT];
     uint32_t features;
     uint64_t logged_ns[WEIR_QUOTA_COUNT]; /* when a hit was last told */
-    /* scratch of a commit */
+    /* scratch of a commit, and of weir_store_check */
     bool touched;
     struct xs_domain *next_touched;
     int64_t delta_nodes, delta_memory;
@@ -111,7 +113,7 @@ struct weir_store {
     struct weir_store_conn *conns, *ready;
     struct xs_domain *touched;
     bool log_requests;
-    struct xs_domain *domains[WEIR_XS_DOMID_MAX + 1];
+    struct xs_domain *domains[DOMAIN_BUCKETS];
 };
 
 /* The tree a request works on: the store's, or a transaction's. */
@@ -126,7 +128,12 @@ void xs_log(struct weir_store *s, enum weir_log_level level, const char *fmt,
 uint64_t xs_now(struct weir_store *s);
 
 /* domain.c: accounting and quotas */
+struct xs_domain *xs_domain_find(struct weir_store *s, unsigned domid);
+/* Makes it when there is none; NULL: no memory, no real domain. */
 struct xs_domain *xs_domain_get(struct weir_store *s, unsigned domid);
+/* All there are: NULL gives the first. */
+struct xs_domain *xs_domain_next(struct weir_store *s,
+                                 const struct xs_domain *d);
 void xs_domain_put(struct weir_store *s, struct xs_domain *d);
 /* Would amount more be too much for the connection's domain?  Sets quota_hit,
  * logs. */

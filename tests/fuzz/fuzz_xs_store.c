@@ -53,7 +53,7 @@ static void invariants(struct weir_store *s)
     CHECK(xs_owner(n) == 0 && n->nchildren == 0);
     CHECK(!weir_store_check(s, line, sizeof(line)));
     for (unsigned d = 3; d <= 4; d++) {
-        const struct xs_domain *x = s->domains[d];
+        const struct xs_domain *x = xs_domain_find(s, d);
 
         CHECK(x->nodes <= 40 && x->watches <= 8 && x->transactions <= 3);
         CHECK(x->memory <= 65536);
