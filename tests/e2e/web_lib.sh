@@ -23,7 +23,7 @@ skip() {
 
 die() {
     echo "FAILED: $*" >&2
-    [ -z "$dir" ] || tail -n 20 "$dir"/*.log >&2 2>/dev/null
+    [ -z "$dir" ] || tail -n ${WEB_LOG_LINES:-20} "$dir"/*.log >&2 2>/dev/null
     exit 1
 }
 

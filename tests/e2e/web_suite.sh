@@ -143,7 +143,23 @@ suite_flood() {
     expect "... served when they have gone" 200 "$(status "$url/hello.txt")"
 }
 
+# Echoes of all sizes: one packet, then up to 45 fragments each way.
+suite_ping() {
+    local size
+    command -v ping >/dev/null || {
+        echo "ping is missing: its sizes are not tested"
+        return
+    }
+    for size in 0 1 56 1471 1472 1473 2952 8192 14792 14793 20000 32768 65000 \
+        65506 65507; do
+        at ping -q -c 3 -i 0.02 -W 2 -s $size $ip >"$dir/ping" ||
+            die "ping -s $size: $(tail -n 2 "$dir/ping")"
+    done
+    echo "ok: ping of 0 to 65507 bytes"
+}
+
 suite_all() {
+    suite_ping
     suite_get
     suite_ranges
     suite_bad

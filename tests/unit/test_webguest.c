@@ -9,6 +9,7 @@
 
 #include "tests/guests/webguest/http_parse.h"
 #include "tests/guests/webguest/options.h"
+#include "tests/guests/webguest/reass.h"
 #include "tests/guests/webguest/response.h"
 
 /* response.c asks the file system for a directory's names. */
@@ -242,6 +243,121 @@ static void test_options(void **state)
     assert_string_equal(which, "--ip");
 }
 
+/* ---- reassembly ---- */
+
+static struct web_reass reass;
+static uint8_t packet[65536];
+
+/* Bytes offset to offset + len of a datagram whose byte i is i * 7. */
+static const struct web_datagram *
+fragment(unsigned id, unsigned offset, unsigned len, bool more, uint64_t now)
+{
+    uint32_t sum = 0, total = 20 + len;
+
+    memset(packet, 0, 20);
+    packet[0] = 0x45;
+    packet[2] = (uint8_t)(total >> 8);
+    packet[3] = (uint8_t)total;
+    packet[5] = (uint8_t)id;
+    packet[6] = (uint8_t)((more ? 0x20 : 0) | offset / 8 >> 8);
+    packet[7] = (uint8_t)(offset / 8);
+    packet[9] = 17;
+    for (unsigned i = 0; i < 20; i += 2)
+        sum += (unsigned)(packet[i] << 8 | packet[i + 1]);
+    sum = (sum & 0xffff) + (sum >> 16);
+    packet[10] = (uint8_t)(~sum >> 8);
+    packet[11] = (uint8_t)~sum;
+    for (unsigned i = 0; i < len; i++)
+        packet[20 + i] = (uint8_t)((offset + i) * 7);
+    return web_reass_add(&reass, packet, total, now);
+}
+
+static void assert_whole(const struct web_datagram *d, unsigned len)
+{
+    assert_non_null(d);
+    assert_int_equal(d->header_len, 20);
+    assert_int_equal(d->end, len);
+    assert_false(web_is_fragment(d->header, 20));
+    assert_int_equal(d->header[2] << 8 | d->header[3], len + 20);
+    for (unsigned i = 0; i < len; i++)
+        assert_int_equal(d->payload[i], (uint8_t)(i * 7));
+}
+
+static void test_fragments_in_any_order_make_the_datagram(void **state)
+{
+    static const unsigned order[][4] = {
+        {0, 1, 2, 3}, {3, 2, 1, 0}, {2, 0, 3, 1}, {1, 3, 0, 2}};
+
+    (void)state;
+    memset(&reass, 0, sizeof(reass));
+    for (unsigned i = 0; i < 4; i++) {
+        for (unsigned k = 0; k < 4; k++) {
+            unsigned n = order[i][k];
+            const struct web_datagram *d =
+                fragment(i, n * 800, n == 3 ? 13 : 800, n != 3, 0);
+
+            if (k < 3)
+                assert_null(d);
+            else
+                assert_whole(d, 2413);
+        }
+    }
+}
+
+static void test_largest_datagram_and_one_more(void **state)
+{
+    (void)state;
+    memset(&reass, 0, sizeof(reass));
+    assert_null(fragment(1, 0, 32768, true, 0));
+    assert_whole(fragment(1, 32768, 32747, false, 0), 65515);
+    assert_null(fragment(1, 0, 32768, true, 0));
+    assert_null(fragment(1, 32768, 32748, false, 0));
+    assert_null(fragment(2, 65528, 8, false, 0));
+}
+
+static void test_overlap_ends_the_datagram(void **state)
+{
+    (void)state;
+    memset(&reass, 0, sizeof(reass));
+    assert_null(fragment(1, 0, 800, true, 0));
+    assert_null(fragment(1, 792, 800, true, 0));
+    assert_null(fragment(1, 800, 100, false, 0));
+    /* An end before bytes that are there. */
+    assert_null(fragment(2, 1600, 800, true, 0));
+    assert_null(fragment(2, 800, 100, false, 0));
+    assert_null(fragment(2, 0, 800, true, 0));
+    /* Two ends. */
+    assert_null(fragment(3, 800, 100, false, 0));
+    assert_null(fragment(3, 1600, 100, false, 0));
+    assert_null(fragment(3, 0, 800, true, 0));
+}
+
+static void test_fragments_do_not_pile_up(void **state)
+{
+    (void)state;
+    memset(&reass, 0, sizeof(reass));
+    /* More unfinished ones than there are places: the oldest goes. */
+    for (unsigned id = 1; id <= WEB_REASS + 1; id++)
+        assert_null(fragment(id, 0, 800, true, id));
+    assert_null(fragment(1, 800, 8, false, 20));
+    assert_whole(fragment(WEB_REASS + 1, 800, 8, false, 21), 808);
+    /* And too late is too late. */
+    assert_null(fragment(9, 0, 800, true, 100));
+    assert_null(fragment(9, 800, 8, false, 101 + WEB_REASS_MS));
+}
+
+static void test_malformed_fragments_are_dropped(void **state)
+{
+    (void)state;
+    memset(&reass, 0, sizeof(reass));
+    assert_null(fragment(1, 0, 801, true, 0)); /* not a multiple of 8 */
+    fragment(1, 0, 800, true, 0);
+    packet[8]++; /* the header's checksum is wrong now */
+    assert_null(web_reass_add(&reass, packet, 820, 0));
+    for (size_t n = 0; n < 820; n++)
+        assert_null(web_reass_add(&reass, packet, n, 0));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +370,11 @@ int main(void)
         cmocka_unit_test(test_index_escapes_names),
         cmocka_unit_test(test_huge_directory_is_cut),
         cmocka_unit_test(test_options),
+        cmocka_unit_test(test_fragments_in_any_order_make_the_datagram),
+        cmocka_unit_test(test_largest_datagram_and_one_more),
+        cmocka_unit_test(test_overlap_ends_the_datagram),
+        cmocka_unit_test(test_fragments_do_not_pile_up),
+        cmocka_unit_test(test_malformed_fragments_are_dropped),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 
 WEBGUEST_DIR := tests/guests/webguest
 WEBGUEST_CORE := $(addprefix $(WEBGUEST_DIR)/,http_parse.c text.c response.c \
-	options.c extio.c fs.c fs_put.c body.c conn.c conn_put.c server.c net.c)
+	options.c extio.c fs.c fs_put.c body.c conn.c conn_put.c server.c net.c reass.c)
 WEBGUEST_LDLIBS := -llwip -lext2fs -lcom_err
 
 $(call helper,webguest,$(WEBGUEST_CORE) $(addprefix $(WEBGUEST_DIR)/,\
@@ -15,11 +15,12 @@ $(call helper,webguest-tap,$(WEBGUEST_CORE) $(addprefix $(WEBGUEST_DIR)/,\
 $(filter $(B)/obj/$(WEBGUEST_DIR)/%,$(sort $(OBJS))): EXTRA := \
 	-isystem /usr/include/lwip
 
-FUZZERS += http
+FUZZERS += http reass
 FUZZ_SRC_http := $(WEBGUEST_DIR)/http_parse.c
+FUZZ_SRC_reass := $(WEBGUEST_DIR)/reass.c
 
 $(call test,test_webguest,$(addprefix $(WEBGUEST_DIR)/,http_parse.c text.c \
-	response.c options.c) tests/unit/test_webguest.c)
+	response.c options.c reass.c) tests/unit/test_webguest.c)
 
 $(call script,tests/e2e/web_tap.sh)
 ASAN_SCRIPTS += tests/e2e/web_tap.sh

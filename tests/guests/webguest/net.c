@@ -7,6 +7,7 @@
 #include <lwip/etharp.h>
 #include <lwip/inet_chksum.h>
 #include <lwip/init.h>
+#include <lwip/ip4.h>
 #include <lwip/priv/tcp_priv.h>
 #include <lwip/prot/ip4.h>
 #include <lwip/prot/tcp.h>
@@ -129,17 +130,11 @@ static void complete_checksum(struct pbuf *p)
 
 /* Is it a request for a connection, while there are too many?  The library
  * takes pcbs from malloc, without a limit of its own. */
-static bool too_many(struct pbuf *p)
+static bool one_too_many(const struct tcp_hdr *tcp)
 {
-    uint16_t len;
-    struct ip_hdr *ip = ip4_of(p, &len);
     struct tcp_pcb *last = NULL;
-    const struct tcp_hdr *tcp;
     unsigned count = 0;
 
-    if (!ip || IPH_PROTO(ip) != IP_PROTO_TCP || len < TCP_HLEN)
-        return false;
-    tcp = (const void *)((const char *)ip + IPH_HL_BYTES(ip));
     if ((TCPH_FLAGS(tcp) & (TCP_SYN | TCP_ACK)) != TCP_SYN)
         return false;
     for (struct tcp_pcb *t = tcp_tw_pcbs; t; t = t->next) {
@@ -152,6 +147,60 @@ static bool too_many(struct pbuf *p)
     for (struct tcp_pcb *t = tcp_active_pcbs; t; t = t->next)
         count++;
     return count >= WEB_PCBS;
+}
+
+static bool refused(struct pbuf *p)
+{
+    uint16_t len;
+    struct ip_hdr *ip = ip4_of(p, &len);
+
+    return ip && IPH_PROTO(ip) == IP_PROTO_TCP && len >= TCP_HLEN &&
+           one_too_many((const void *)((const char *)ip + IPH_HL_BYTES(ip)));
+}
+
+/* A datagram in two pieces of half its length: one piece has to hold its
+ * padding too in 16 bits, and pool buffers are not what their size says in
+ * Debian's build of the library.  There is room in front, because ICMP answers
+ * in place. */
+static struct pbuf *datagram_pbuf(const struct web_datagram *d)
+{
+    uint32_t total = d->header_len + d->end;
+    struct pbuf *p =
+        pbuf_alloc(PBUF_LINK, (u16_t)(total - total / 2), PBUF_RAM);
+    struct pbuf *rest = pbuf_alloc(PBUF_RAW, (u16_t)(total / 2), PBUF_RAM);
+
+    if (p && rest) {
+        pbuf_cat(p, rest);
+        pbuf_take(p, d->header, d->header_len);
+        pbuf_take_at(p, d->payload, (u16_t)d->end, d->header_len);
+        return p;
+    }
+    if (p)
+        pbuf_free(p);
+    if (rest)
+        pbuf_free(rest);
+    return NULL;
+}
+
+/* Takes a fragment; the datagram it completes goes to lwIP's IP at once. */
+static bool take_fragment(struct web_net *n, const struct pbuf *p)
+{
+    const uint8_t *ip = (const uint8_t *)p->payload + 14;
+    const struct web_datagram *d;
+    struct pbuf *whole;
+    uint16_t type;
+
+    memcpy(&type, (const char *)p->payload + 12, 2);
+    if (type != PP_HTONS(ETHTYPE_IP) || !web_is_fragment(ip, p->len - 14u))
+        return false;
+    d = web_reass_add(&n->reass, ip, p->len - 14u, sys_now());
+    if (!d || (d->protocol == IP_PROTO_TCP && d->end >= TCP_HLEN &&
+               one_too_many((const void *)d->payload)))
+        return true;
+    whole = datagram_pbuf(d);
+    if (whole)
+        ip4_input(whole, &n->netif);
+    return true;
 }
 
 static void input(void *arg, const struct web_frag *frags, unsigned nfrags,
@@ -177,7 +226,9 @@ static void input(void *arg, const struct web_frag *frags, unsigned nfrags,
     }
     if (blank_checksum)
         complete_checksum(p);
-    if (too_many(p)) {
+    if (take_fragment(n, p)) {
+        pbuf_free(p);
+    } else if (refused(p)) {
         n->stats.rx_dropped++;
         pbuf_free(p);
     } else if (n->netif.input(p, &n->netif) != ERR_OK) {

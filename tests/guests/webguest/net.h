@@ -10,6 +10,7 @@
 #include <lwip/netif.h>
 
 #include "tests/guests/webguest/nic.h"
+#include "tests/guests/webguest/reass.h"
 
 #define WEB_TX_QUEUE 1024 /* frames that wait for room in the nic */
 #define WEB_PCBS     256  /* TCP connections of any state but TIME_WAIT */
@@ -34,6 +35,7 @@ struct web_net {
     bool unflushed;
     unsigned head, count; /* of the queue */
     struct pbuf *queue[WEB_TX_QUEUE];
+    struct web_reass reass;
 };
 
 /* Once per program: lwIP's state is the library's.  0 or -weir_error. */
