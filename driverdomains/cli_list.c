@@ -75,7 +75,7 @@ static void line(const struct weir_hv_dominfo *d,
 {
     const char *reason = m && m->reason[0] ? m->reason : d->reason;
     uint64_t s = d->uptime_ns / 1000000000;
-    char clean[200];
+    char clean[320];
 
     snprintf(clean, sizeof(clean), "%s", reason);
     cli_clean(clean);

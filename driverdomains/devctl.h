@@ -28,7 +28,7 @@ struct weir_devctl_dominfo {
     char name[WEIR_CFG_NAME];
     char kernel[WEIR_CFG_PATH];
     char state[16]; /* starting, running, stopping, dying, crashed */
-    char reason[200];
+    char reason[320];
     char log[WEIR_CFG_PATH];
     char cgroup[WEIR_CFG_PATH];
     bool driver_domain, ready;

@@ -77,7 +77,7 @@ struct weir_dom {
     uint64_t start_us;
     uint32_t restarts;
     char where[32];
-    char reason[200];
+    char reason[320];
     struct weir_waiter starter, stopper;
 };
 

@@ -168,7 +168,17 @@ static int hv_create(struct weir_devd *d, const struct weir_domain_config *c,
         .has_store = true,
         .store_domid = WEIR_STORE_DOMID,
     };
-    int rc = weir_hvctl_create(d->hv, &how, domid, fd);
+    struct weir_hv_machine m;
+    int rc = weir_hvctl_machine(d->hv, &m);
+
+    /* Quotas may add up to more than there is; one alone is a mistake. */
+    if (rc == 0 && how.max_frames > m.frames_total)
+        return weir_refuse(why, -ENOMEM, "memory",
+                           "weir-hv has %llu MiB in all: lower memory=, or "
+                           "`weir up --memory` more",
+                           (unsigned long long)m.frames_total / FRAMES_PER_MIB);
+    if (rc == 0)
+        rc = weir_hvctl_create(d->hv, &how, domid, fd);
 
     if (rc == -EEXIST)
         return weir_refuse(why, rc, "name",

@@ -188,16 +188,20 @@ void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms)
     dom->deadline_ns = weir_devd_now() + timeout_ms * 1000000ull;
 }
 
-/* What weir-hv knows of the death is better than a signal number. */
+/* weir-hv may know why (a frame that was not granted, say); the status says
+ * how. */
 static void death_reason(struct weir_dom *dom, const char *status)
 {
-    struct weir_hv_dominfo info;
+    struct weir_hv_dominfo info = {0};
+    char why[sizeof(info.reason)];
 
-    if (dom->reason[0])
-        return;
-    if (weir_hvctl_info(dom->devd->hv, dom->domid, &info) == 0 &&
-        info.state == WEIR_DOM_CRASHED && info.reason[0])
+    if (!dom->reason[0] &&
+        weir_hvctl_info(dom->devd->hv, dom->domid, &info) == 0 &&
+        info.state == WEIR_DOM_CRASHED)
         snprintf(dom->reason, sizeof(dom->reason), "%s", info.reason);
+    snprintf(why, sizeof(why), "%.159s", dom->reason);
+    if (why[0])
+        snprintf(dom->reason, sizeof(dom->reason), "%s (%s)", why, status);
     else
         snprintf(dom->reason, sizeof(dom->reason), "%s", status);
 }
