@@ -7,3 +7,4 @@ include frontends/net/module.mk
 $(call freelib,weir-front,$(FRONT_SOURCES))
 
 INSTALL_HEADERS += frontends/common/xenbus_front.h
+PC_FILES += frontends/weir-front.pc.in

@@ -28,3 +28,6 @@ $(call test,test_blk_hostile_back,tests/unit/test_blk_hostile_back.c,\
 
 FUZZERS += blk_request
 FUZZ_SRC_blk_request := backends/blk/request.c
+
+THREAD_TESTS += test_blkfront test_blk_hostile_front
+MAN_PAGES += backends/blk/weir-blkback.8

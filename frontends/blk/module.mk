@@ -2,3 +2,4 @@
 FRONT_SOURCES += $(addprefix frontends/blk/,blkfront.c blkfront_mem.c \
 	blkfront_build.c blkfront_queue.c blkfront_wait.c)
 INSTALL_HEADERS += frontends/blk/blkfront.h
+MAN_PAGES += frontends/blk/weir_blkfront.3
