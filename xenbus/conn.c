@@ -94,12 +94,29 @@ void weir_store_disconnect(struct weir_store_conn *c)
     free(c);
 }
 
+/* A domain may reconnect and break its connection as often as it likes; the
+ * log does not grow with that. */
+static void tell_end(struct weir_store_conn *c, const char *why)
+{
+    uint64_t now = xs_now(c->s);
+    struct xs_domain *d = c->d;
+
+    if (d->ended_ns && now - d->ended_ns < LOG_EVERY_NS) {
+        d->ended++;
+        return;
+    }
+    xs_log(c->s, WEIR_LOG_WARN,
+           "domain %u: connection ended: %s (%u before it not told)", d->domid,
+           why, d->ended);
+    d->ended_ns = now ? now : 1;
+    d->ended = 0;
+}
+
 void xs_kill(struct weir_store_conn *c, int err, const char *why)
 {
     if (c->dead)
         return;
-    xs_log(c->s, WEIR_LOG_WARN, "domain %u: connection ended: %s", c->d->domid,
-           why);
+    tell_end(c, why);
     weir_store_reset(c);
     c->dead = err;
     mark_ready(c);

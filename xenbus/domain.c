@@ -8,8 +8,6 @@
 
 #include "xenbus/store_int.h"
 
-#define LOG_EVERY_NS 1000000000ull
-
 struct xs_domain *xs_domain_find(struct weir_store *s, unsigned domid)
 {
     struct xs_domain *d = s->domains[domid % DOMAIN_BUCKETS];

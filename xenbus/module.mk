@@ -31,6 +31,11 @@ $(call test,test_xs_quota,tests/unit/test_xs_quota.c,$(XS_TEST_LIBS))
 $(call test,test_xs_ring,tests/unit/test_xs_ring.c,$(XS_TEST_LIBS) \
 	weir-fakeport weir-ring)
 $(call script,tests/e2e/xs_tools.sh)
+ASAN_SCRIPTS += tests/e2e/xs_tools.sh
+$(call helper,xs_guest,tests/e2e/xs_guest.c,weir-hvclient weir-xenbus \
+	weir-ring,$$(HVCLIENT_LIBS))
+$(call test,xs_domain,tests/e2e/xs_domain.c,weir-launch weir-back \
+	weir-xshosted weir-hvclient weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
 $(call helper,bench_xs,tests/bench/bench_xs.c,weir-xshosted weir-xenbus)
 BENCHES += $(B)/tests/bench_xs
 

@@ -10,6 +10,7 @@
 #include "xenbus/store.h"
 #include "xenbus/wire.h"
 
+#define LOG_EVERY_NS   1000000000ull /* a kind of line, per domain */
 #define EVENT_BUCKETS  64u
 #define DOMAIN_BUCKETS 64u
 #define EVENT_MAX_NS   20000000000ull
@@ -31,6 +32,8 @@ struct xs_domain {
     uint64_t quota[WEIR_QUOTA_COUNT];
     uint32_t features;
     uint64_t logged_ns[WEIR_QUOTA_COUNT]; /* when a hit was last told */
+    uint64_t ended_ns; /* when the end of a connection was last told, */
+    uint32_t ended;    /* and how many ends were not told since */
     /* scratch of a commit, and of weir_store_check */
     bool touched;
     struct xs_domain *next_touched;
