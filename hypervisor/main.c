@@ -210,8 +210,13 @@ int main(int argc, char **argv)
     if (rc < 0)
         return fail("machine memory", rc);
     rc = hv_ctl_init(&ctl, &machine, path, epoll);
+    if (rc == -EADDRINUSE)
+        fprintf(stderr,
+                "weir-hv: another weir-hv serves %s: end it, or use "
+                "another --state-dir\n",
+                path);
     if (rc < 0)
-        return fail(path, rc);
+        return rc == -EADDRINUSE ? 1 : fail(path, rc);
     rc = watch(epoll, signals, EV_SIGNAL);
     if (rc == 0)
         rc = watch(epoll, machine.wake, EV_WAKE);

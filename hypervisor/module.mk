@@ -27,8 +27,9 @@ HV_DRIVER := tests/e2e/hv_driver.c
 $(call helper,hv_puppet,tests/e2e/hv_puppet.c,weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_grants,tests/e2e/hv_grants.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_domains,tests/e2e/hv_domains.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
-THREAD_TESTS += hv_grants hv_domains test_hv_channels
-$(B)/tests/hv_grants $(B)/tests/hv_domains: | $(B)/bin/weir-hv \
+$(call test,hv_storm,tests/e2e/hv_storm.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
+THREAD_TESTS += hv_grants hv_domains hv_storm test_hv_channels
+$(addprefix $(B)/tests/,hv_grants hv_domains hv_storm): | $(B)/bin/weir-hv \
 	$(B)/tests/hv_puppet
 $(call helper,bench_grant,tests/bench/bench_grant.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
 $(call helper,bench_hv_rss,tests/bench/bench_hv_rss.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)

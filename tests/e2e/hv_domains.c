@@ -369,9 +369,17 @@ static void io_is_refused_and_counted_unless_permitted(void **state)
 
 static void nonsense_hypercalls_get_errors(void **state)
 {
-    struct puppet a = start("a");
+    struct puppet a = start("a"), b = start("b");
+    struct puppet_answer page = puppet_do(&b, PUPPET_ALLOC, 1, 0, 0, 0);
+    struct puppet_order o = {.op = PUPPET_RAW, .a = WEIR_HV_FREE, .b = 16};
 
     (void)state;
+    /* another's frame, and more frames than there are */
+    memcpy(o.data, &page.v[1], 8);
+    o.data[8] = 1;
+    assert_int_equal(puppet_order(&a, &o).rc, -WEIR_EPERM);
+    memset(o.data + 8, 0x7f, 4);
+    assert_int_equal(puppet_order(&a, &o).rc, -WEIR_EINVAL);
     assert_int_equal(puppet_do(&a, PUPPET_RAW, 0, 0, 0, 0).rc, -WEIR_ENOSYS);
     assert_int_equal(puppet_do(&a, PUPPET_RAW, 99, 16, 0, 0).rc, -WEIR_ENOSYS);
     assert_int_equal(puppet_do(&a, PUPPET_RAW, WEIR_HV_TRANSFER, 16, 1, 0).rc,
@@ -396,6 +404,7 @@ static void nonsense_hypercalls_get_errors(void **state)
         -WEIR_EINVAL);
     assert_int_equal(puppet_do(&a, PUPPET_PING, 0, 0, 0, 0).rc, 0);
     assert_int_equal(puppet_info(&a).state, WEIR_DOM_RUNNING);
+    assert_int_equal(puppet_destroy(&b), 0);
     assert_int_equal(puppet_destroy(&a), 0);
 }
 
@@ -409,6 +418,18 @@ static void a_domain_that_floods_stops_only_itself(void **state)
     assert_int_equal(puppet_do(&b, PUPPET_ALLOC, 1, 0, 0, 0).rc, 0);
     assert_int_equal(puppet_destroy(&a), 0);
     assert_int_equal(puppet_destroy(&b), 0);
+}
+
+static void a_domain_that_never_stops_calling_is_destroyed(void **state)
+{
+    struct puppet a = start("a");
+    struct puppet_order o = {.op = PUPPET_SPIN};
+
+    (void)state;
+    assert_int_equal(send(a.fd, &o, sizeof(o), 0), sizeof(o));
+    usleep(50000);
+    assert_true(puppet_info(&a).hypercalls > 100);
+    assert_int_equal(puppet_destroy(&a), 0);
 }
 
 static void a_broken_control_client_is_cut_off_alone(void **state)
@@ -479,6 +500,8 @@ int main(void)
         cmocka_unit_test_teardown(nonsense_hypercalls_get_errors, clear),
         cmocka_unit_test_teardown(a_domain_that_floods_stops_only_itself,
                                   clear),
+        cmocka_unit_test_teardown(
+            a_domain_that_never_stops_calling_is_destroyed, clear),
         cmocka_unit_test_teardown(subscribers_see_a_crash, clear),
         cmocka_unit_test_teardown(a_broken_control_client_is_cut_off_alone,
                                   clear),

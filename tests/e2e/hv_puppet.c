@@ -313,6 +313,10 @@ static int64_t obey(const struct puppet_order *o, struct puppet_answer *r)
         return time_maps(o, r);
     case PUPPET_RAW:
         return raw(o);
+    case PUPPET_SPIN:
+        while (port->ops->alloc_pages(port, UINT32_MAX, NULL) != 0)
+            continue;
+        return 0;
     case PUPPET_FLOOD:
         return flood(o->a);
     default:

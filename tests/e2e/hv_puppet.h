@@ -40,6 +40,7 @@ enum puppet_op {
                           and unmap together, of all rounds */
     PUPPET_RAW, /* a: op, b: payload bytes of data, c: count; v0 nothing */
     PUPPET_EXIT,
+    PUPPET_SPIN,  /* one hypercall after the other, for ever */
     PUPPET_FLOOD, /* a: requests sent without reading replies */
 };
 
