@@ -5,6 +5,9 @@ set -eu
 d=$DESTDIR$PREFIX
 for p in $PROGRAMS; do install -D -m 755 "$p" "$d/sbin/$(basename "$p")"; done
 for l in $LIBRARIES; do install -D -m 644 "$l" "$d/lib/$(basename "$l")"; done
+for e in $EXAMPLES; do
+    install -D -m 644 "$e" "$d/share/weir/examples/$(basename "$e")"
+done
 for h in $HEADERS; do install -D -m 644 "$h" "$d/include/weir/$h"; done
 for m in $MANS; do
     install -D -m 644 "$m" "$d/share/man/man${m##*.}/$(basename "$m")"

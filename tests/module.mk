@@ -3,7 +3,7 @@
 
 THREAD_TESTS ?=
 ASAN_SCRIPTS ?=
-$(call script,tests/layers.sh)
+$(call script,tests/layers.sh tests/e2e/install.sh)
 include tests/isolation/module.mk
 include tests/guests/webguest/module.mk
 
@@ -77,8 +77,13 @@ bench-run: tests $(BENCHES)
 format:
 	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
+# What a guest kernel links, and what a program links to be a process domain
+# or to talk to the registry and weir-hv.
+INSTALL_LIBS := $(patsubst %,$(B)/lib/libweir-%.a,ring xenbus front hvclient \
+	xshosted)
 install: all
 	@B=$(B) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' VERSION=$(VERSION) \
 		PROGRAMS='$(PROGRAMS)' LIBRARIES='$(INSTALL_LIBS)' \
+		EXAMPLES='$(wildcard driverdomains/examples/*.cfg)' \
 		HEADERS='$(INSTALL_HEADERS)' MANS='$(MAN_PAGES)' \
 		PCS='$(PC_FILES)' UNITS='$(UNIT_FILES)' sh driverdomains/install.sh
