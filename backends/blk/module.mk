@@ -31,3 +31,8 @@ FUZZ_SRC_blk_request := backends/blk/request.c
 
 THREAD_TESTS += test_blkfront test_blk_hostile_front
 MAN_PAGES += backends/blk/weir-blkback.8
+
+# Real domains: a guest without manners beside a good one.
+$(call helper,blk_hostile,tests/e2e/blk_hostile.c,weir-front weir-hvclient \
+	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
+$(call test,blk_rules,tests/e2e/blk_rules.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))

@@ -23,14 +23,14 @@
 
 #define STORE_DOMID  1
 #define STORE_FRAMES 8192
-#define UID_BASE     61500u
+#define UID_BASE     0x10000000u /* nobody's */
 #define START_MS     10000
 
 /* Another test's machine must not have our identities: weir-hv refuses a
  * domain beside which a process of its uid runs. */
 static unsigned identity(pid_t launcher, domid_t domid)
 {
-    return UID_BASE + (unsigned)launcher % 250 * 16 + domid % 16;
+    return UID_BASE + (unsigned)launcher % 0x10000u * 256 + domid % 256;
 }
 
 static const char *build(void)
