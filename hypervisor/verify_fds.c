@@ -143,10 +143,10 @@ static int check_cgroup(const struct weir_seal_expect *e, const char *ctl,
     return rc;
 }
 
-static bool maps_memory(const struct weir_seal_expect *e, const char *pid)
+static bool maps_memory(const struct weir_seal_expect *e, int pid)
 {
     char path[64], line[512], want[64];
-    snprintf(path, sizeof(path), "/proc/%s/maps", pid);
+    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
     snprintf(want, sizeof(want), " %llu ", (unsigned long long)e->mem_ino);
     FILE *f = fopen(path, "re");
     bool found = false;
@@ -158,11 +158,11 @@ static bool maps_memory(const struct weir_seal_expect *e, const char *pid)
 }
 
 /* The real and only user id of a process, or WEIR_SEAL_ANY. */
-static unsigned uid_of(const char *pid)
+static unsigned uid_of(int pid)
 {
     char path[64], line[256];
     unsigned uid = WEIR_SEAL_ANY;
-    snprintf(path, sizeof(path), "/proc/%s/status", pid);
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
     FILE *f = fopen(path, "re");
     while (f && uid == WEIR_SEAL_ANY && fgets(line, sizeof(line), f))
         if (sscanf(line, "Uid: %u", &uid) != 1)
@@ -175,13 +175,12 @@ static unsigned uid_of(const char *pid)
 /* With a user id of its own nobody else may have it.  A child that stayed
  * root, or all of an unprivileged weir-hv, is known by its parent.  A zombie
  * holds nothing. */
-static bool related(const struct weir_seal_expect *e, const char *pid,
-                    unsigned its_uid)
+static bool related(const struct weir_seal_expect *e, int pid, unsigned its_uid)
 {
     char path[64], line[256], state = 'Z';
     int parent = 0;
     unsigned uid = WEIR_SEAL_ANY;
-    snprintf(path, sizeof(path), "/proc/%s/status", pid);
+    snprintf(path, sizeof(path), "/proc/%d/status", pid);
     FILE *f = fopen(path, "re");
     while (f && fgets(line, sizeof(line), f))
         if (sscanf(line, "State: %c", &state) != 1 &&
@@ -195,27 +194,24 @@ static bool related(const struct weir_seal_expect *e, const char *pid,
     return parent == e->pid || (!e->may_be_root && its_uid && uid == its_uid);
 }
 
-static int left_beside(const struct weir_seal_expect *e, const char *pid,
-                       char *reason)
+static int left_beside(const struct weir_seal_expect *e, int pid, char *reason)
 {
     char path[64], name[32] = "";
-    snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+    snprintf(path, sizeof(path), "/proc/%d/comm", pid);
     FILE *f = fopen(path, "re");
     if (f && fgets(name, sizeof(name), f))
         name[strcspn(name, "\n")] = '\0';
     if (f)
         fclose(f);
     return weir_verify_say(
-        reason, -EPERM, "process %s (%s) is left beside it%s", pid, name,
+        reason, -EPERM, "process %d (%s) is left beside it%s", pid, name,
         maps_memory(e, pid) ? " and maps machine memory"
                             : ", with its user id or as its child");
 }
 
 static int scan(const struct weir_seal_expect *e, char *reason)
 {
-    char self[16];
-    snprintf(self, sizeof(self), "%d", (int)e->pid);
-    unsigned uid = uid_of(self);
+    unsigned uid = uid_of((int)e->pid);
     DIR *d = opendir("/proc");
     if (!d)
         return weir_verify_say(reason, -errno, "/proc: %s", strerror(errno));
@@ -224,8 +220,8 @@ static int scan(const struct weir_seal_expect *e, char *reason)
         int pid = atoi(de->d_name);
         if (pid <= 0 || pid == e->pid || pid == getpid())
             continue;
-        if (related(e, de->d_name, uid))
-            err = left_beside(e, de->d_name, reason);
+        if (related(e, pid, uid))
+            err = left_beside(e, pid, reason);
     }
     closedir(d);
     return err;

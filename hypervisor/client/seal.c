@@ -76,11 +76,11 @@ static int set_limits(const char **what)
         return failed(what, "RLIMIT_NOFILE can't be read");
     if (files.rlim_max < WEIR_SEAL_UFFD + 1)
         return say(what,
-                   "the hard limit of descriptors (ulimit -Hn) is below 1001",
+                   "the hard limit of descriptors (ulimit -Hn) is below 4001",
                    -EMFILE);
     files.rlim_cur = files.rlim_max = WEIR_SEAL_UFFD + 1;
     if (setrlimit(RLIMIT_NOFILE, &files))
-        return failed(what, "RLIMIT_NOFILE can't be set to 1001");
+        return failed(what, "RLIMIT_NOFILE can't be set to 4001");
     return 0;
 }
 

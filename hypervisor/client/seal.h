@@ -21,8 +21,10 @@
 /* Number the domain's own userfaultfd is kept at.  It lives as long as the
  * domain's memory, so weir-hv's death unregisters nothing; the filter allows
  * descriptor-reading calls below this number only.  Descriptors from here on
- * are useless to a sealed domain, so RLIMIT_NOFILE is set to this plus one. */
-#define WEIR_SEAL_UFFD 1000
+ * are useless to a sealed domain, so RLIMIT_NOFILE is set to this plus one:
+ * enough for 1024 event channels of two descriptors, and below the 4096 that
+ * is the lowest usual hard limit. */
+#define WEIR_SEAL_UFFD 4000
 
 /* Closes all descriptors but 0, 1, 2 and keep[0..n).  Also: no core file, one
  * malloc arena without mmap chunks (the filter has no mprotect and mremap),

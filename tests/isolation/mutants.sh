@@ -45,7 +45,7 @@ mutant verify-fds - seal-kept-memory seal-directory seal-own-userfaultfd \
     seal-leftover-descriptor seal-userfaultfd-not-kept
 mutant verify-maps - seal-second-mapping seal-unregistered-window \
     seal-inherited-on-fork seal-not-msealed
-mutant verify-alone - seal-kept-sibling
+mutant verify-alone - seal-kept-sibling seal-sibling-in-its-cgroup
 mutant verify-root - seal-full-root
 mutant verify-tasks - seal-unsealed-thread seal-no-seccomp seal-no-new-privs \
     seal-kept-capability seal-bounding-set seal-root-identity

@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/isolation/lab.h"
@@ -95,6 +97,18 @@ static bool run_calls(struct run *r, bool broken)
     return true;
 }
 
+/* Children of children whose parents were killed: we are their reaper. */
+static void reap_all(void)
+{
+    for (int i = 0; i < 200; i++) {
+        pid_t pid = waitpid(-1, NULL, WNOHANG);
+        if (pid < 0)
+            return;
+        if (!pid)
+            usleep(2000);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct run r;
@@ -108,12 +122,14 @@ int main(int argc, char **argv)
     snprintf(hv, sizeof(hv), "%s/bin/weir-hv", r.lab.bin);
     r.lab.hv_program = program ? program : hv;
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     bool ok = run_calls(&r, broken);
     if (!broken)
         ok = ok && run_group(&r, grant_attacks) &&
              run_group(&r, seal_attacks) && run_group(&r, pin_attacks) &&
              run_group(&r, death_attacks);
     lab_stop(&r.lab);
+    reap_all();
     if (r.failed)
         printf("%u FAILED\n", r.failed);
     printf("[  PASSED  ] %u test(s).\n", r.passed);

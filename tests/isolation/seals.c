@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/isolation/lab.h"
@@ -85,6 +86,46 @@ static bool sealed_thread_is_fine(struct lab *l)
     return true;
 }
 
+/* In a cgroup of its own, a sibling is found there, whoever its parent is. */
+static bool in_a_cgroup(struct lab *l, const char *group)
+{
+    char procs[128];
+    snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
+    struct dom *d =
+        dom_start(l, &(struct dom_how){.cgroup_procs = procs, .broken = ""});
+    CHECK(d && !d->ready, "a domain in a cgroup of its own is refused");
+    lab_clear(l);
+    return refused(l,
+                   &(struct dom_how){.mistake = "sibling",
+                                     .broken = "",
+                                     .cgroup_procs = procs},
+                   "in its cgroup beside it");
+}
+
+static bool sibling_in_its_cgroup(struct lab *l)
+{
+    static const char *const roots[] = {
+        "/sys/fs/cgroup/unified", "/sys/fs/cgroup/pids", "/sys/fs/cgroup"};
+    bool ok = true;
+    for (unsigned i = 0; ok && i < 3; i++) {
+        char group[96];
+        snprintf(group, sizeof(group), "%s/weir-isolation-%d", roots[i],
+                 (int)getpid());
+        if (mkdir(group, 0755))
+            continue; /* another layout of cgroups */
+        if (access(group, W_OK) == 0) {
+            char procs[128];
+            snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
+            if (access(procs, W_OK) == 0)
+                ok = in_a_cgroup(l, group);
+        }
+        lab_clear(l);
+        for (int k = 0; rmdir(group) && errno == EBUSY && k < 500; k++)
+            usleep(10000);
+    }
+    return ok;
+}
+
 /* weir-hv looks at a window that could be mapped huge. */
 static bool aligned_window(struct lab *l)
 {
@@ -113,6 +154,7 @@ const struct attack seal_attacks[] = {
     {"seal-inherited-descriptor", inherited_descriptor},
     {"seal-leftover-descriptor", leftover_descriptor},
     {"seal-sealed-thread-is-fine", sealed_thread_is_fine},
+    {"seal-sibling-in-its-cgroup", sibling_in_its_cgroup},
     {"seal-aligned-window", aligned_window},
     {NULL, NULL},
 };
