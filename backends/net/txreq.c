@@ -111,7 +111,7 @@ enum weir_txreq_result weir_txreq_parse(const union weir_netif_tx_slot *slot,
     bool more = slot[0].req.flags & WEIR_NETTXF_MORE_DATA;
     while (extra || more) {
         if (i == WEIR_TXREQ_CHAIN) {
-            bad(out, "packet without an end");
+            out->why = "packet without an end";
             return WEIR_TXREQ_FATAL;
         }
         if (i == n)
