@@ -17,3 +17,5 @@ $(call test,net_check,tests/e2e/net_check.c,weir-launch weir-nethost weir-back w
 $(call helper,bench_net,$(addprefix tests/bench/,bench_net.c net_memif.c net_veth.c),weir-launch weir-back weir-xshosted weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
 BENCHES += $(B)/tests/bench_net $(B)/tests/net_guest
 $(call test,test_net_hostile,tests/unit/test_net_hostile.c tests/unit/net_raw.c tests/unit/net_world.c,$(NET_TEST_LIBS))
+$(call test,test_netfront_hostile,tests/unit/test_netfront_hostile.c tests/unit/net_world.c,$(NET_TEST_LIBS))
+THREAD_TESTS += test_net
