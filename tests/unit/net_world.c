@@ -58,6 +58,7 @@ unsigned net_world_free(struct net_world *w)
             weir_netfront_close(g->nf);
             weir_gnttab_reap(&g->gnttab);
             weir_gnttab_fini(&g->gnttab);
+            weir_fake_store_disconnect(w->store, &g->bus.xs);
             free(g->nf);
             g->nf = NULL;
         }
@@ -68,6 +69,7 @@ unsigned net_world_free(struct net_world *w)
     weir_backend_free(w->be);
     weir_qpool_free(w->pool);
     weir_switch_free(w->net.sw);
+    weir_fake_store_disconnect(w->store, &w->xs);
     weir_fake_store_free(w->store);
     unsigned leaks = weir_fake_machine_free(w->machine);
     free(w);

@@ -121,6 +121,7 @@ static void close_evil(struct evil *e)
     weir_fake_domain_destroy(e->back);
     weir_gnttab_reap(&e->gnttab);
     assert_int_equal(weir_gnttab_fini(&e->gnttab), 0);
+    weir_fake_store_disconnect(e->store, &e->bus.xs);
     weir_fake_store_free(e->store);
     assert_int_equal(weir_fake_machine_free(e->m), 0);
 }
