@@ -16,6 +16,7 @@ $(call prog,weir-hv,hypervisor/main.c,weir-hvcore)
 HVCLIENT_LIBS := -lseccomp -lcap-ng
 
 MAN_PAGES += hypervisor/weir-hv.8
+PC_FILES += hypervisor/weir-hvclient.pc.in
 INSTALL_HEADERS += hypervisor/hv_abi.h hypervisor/client/control.h \
 	hypervisor/client/process.h
 
