@@ -6,11 +6,13 @@ XS_CLIENT := xenbus/client.c xenbus/client_ops.c xenbus/client_key.c \
 $(call freelib,weir-xenbus,$(XS_WIRE) $(XS_CLIENT))
 $(call lib,weir-xshosted,xenbus/socket.c)
 
+MAN_PAGES += xenbus/weir-xenstored.8
 INSTALL_HEADERS += xenbus/wire.h xenbus/client.h xenbus/state.h xenbus/socket.h
 
 XS_STORE := xenbus/store.c xenbus/check.c xenbus/node.c xenbus/domain.c xenbus/conn.c \
 	xenbus/watch.c xenbus/transaction.c xenbus/request.c \
-	xenbus/request_read.c xenbus/request_write.c xenbus/request_dom.c
+	xenbus/request_read.c xenbus/request_write.c xenbus/request_perms.c \
+	xenbus/request_dom.c
 $(call lib,weir-store,$(XS_STORE))
 
 # The server's I/O, apart from main, for tests too.

@@ -3,20 +3,12 @@
  * Registry: requests that change the tree.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "xenbus/store_int.h"
+#include "xenbus/change.h"
 
-/* Path, view: what every request here begins with. */
-struct change {
-    struct weir_store_conn *c;
-    struct xs_view v;
-    char path[WEIR_XS_PATH_MAX + 1];
-};
-
-static int change_begin(struct change *ch, struct weir_store_conn *c,
-                        const char *arg, bool special)
+int xs_change_begin(struct xs_change *ch, struct weir_store_conn *c,
+                    const char *arg, bool special)
 {
     int r = xs_abs_path(c, arg, special, ch->path);
 
@@ -26,14 +18,14 @@ static int change_begin(struct change *ch, struct weir_store_conn *c,
     return r;
 }
 
-static bool too_big(struct weir_store_conn *c, size_t name, size_t value,
-                    size_t perms)
+bool xs_too_big(struct weir_store_conn *c, size_t name, size_t value,
+                size_t perms)
 {
     return xs_over(c, WEIR_QUOTA_NODE_SIZE, 0,
                    name + value + perms * sizeof(struct weir_xs_perm));
 }
 
-static int tell(struct change *ch)
+static int tell(struct xs_change *ch)
 {
     if (ch->v.tx)
         return xs_tx_note(ch->c, ch->v.tx, ch->path, TX_CHANGED, 0);
@@ -42,7 +34,7 @@ static int tell(struct change *ch)
 }
 
 /* Quotas for n more nodes below parent, with all names and the value. */
-static int room_for(struct change *ch, const struct weir_node *parent,
+static int room_for(struct xs_change *ch, const struct weir_node *parent,
                     unsigned n, size_t value)
 {
     struct weir_store_conn *c = ch->c;
@@ -50,7 +42,7 @@ static int room_for(struct change *ch, const struct weir_node *parent,
                    parent->nperms * sizeof(struct weir_xs_perm) + 1;
     int64_t have = (int64_t)c->d->nodes + (ch->v.tx ? ch->v.tx->created : 0);
 
-    if (too_big(c, 0, value, parent->nperms))
+    if (xs_too_big(c, 0, value, parent->nperms))
         return -ENOSPC;
     if (xs_over(c, WEIR_QUOTA_NODES, have > 0 ? (uint64_t)have : 0, n))
         return -ENOSPC;
@@ -62,7 +54,7 @@ static int room_for(struct change *ch, const struct weir_node *parent,
 
 /* A node named [name, name + len) with its parent's permissions; who creates
  * it owns it, unless privileged. */
-static struct weir_node *child_of(struct change *ch,
+static struct weir_node *child_of(struct xs_change *ch,
                                   const struct weir_node *parent,
                                   const char *name, size_t len)
 {
@@ -83,7 +75,7 @@ static struct weir_node *child_of(struct change *ch,
 
 /* All nodes of rest ("b/c"), each below the one before; the last gets value.
  * *first is a tree of its own until it is hooked in. */
-static int chain(struct change *ch, const struct weir_node *parent,
+static int chain(struct xs_change *ch, const struct weir_node *parent,
                  const char *rest, const void *value, size_t len,
                  struct weir_node **first)
 {
@@ -111,7 +103,7 @@ fail:
 }
 
 /* Notes each new path in the transaction; end is where the old part ends. */
-static int note_new(struct change *ch, size_t end, size_t value)
+static int note_new(struct xs_change *ch, size_t end, size_t value)
 {
     char path[WEIR_XS_PATH_MAX + 1];
     size_t len = strlen(ch->path);
@@ -140,7 +132,7 @@ static int charge_chain(struct weir_store *s, const struct weir_node *first)
     return 0;
 }
 
-static int create(struct change *ch, const void *value, size_t len)
+static int create(struct xs_change *ch, const void *value, size_t len)
 {
     struct weir_store *s = ch->c->s;
     char up[WEIR_XS_PATH_MAX + 1];
@@ -184,7 +176,7 @@ static int create(struct change *ch, const void *value, size_t len)
     return 0;
 }
 
-static int overwrite(struct change *ch, const struct weir_node *old,
+static int overwrite(struct xs_change *ch, const struct weir_node *old,
                      const void *value, size_t len)
 {
     struct weir_store_conn *c = ch->c;
@@ -192,7 +184,7 @@ static int overwrite(struct change *ch, const struct weir_node *old,
     struct weir_node *n;
     int r;
 
-    if (too_big(c, old->name_len, len, old->nperms))
+    if (xs_too_big(c, old->name_len, len, old->nperms))
         return -ENOSPC;
     if (xs_owner(old) == c->d->domid &&
         xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, more))
@@ -217,14 +209,14 @@ int xs_do_write(struct weir_store_conn *c, const char *p, size_t len)
 {
     const char *arg, *value;
     struct weir_node *n;
-    struct change ch;
+    struct xs_change ch;
     int r;
 
     if (weir_xs_split(p, len, &arg, 1, false) < 1)
         return -EINVAL;
     value = arg + strlen(arg) + 1;
     len -= (size_t)(value - p);
-    r = change_begin(&ch, c, arg, false);
+    r = xs_change_begin(&ch, c, arg, false);
     if (r)
         return r;
     n = xs_get(c, &ch.v, ch.path, WEIR_XS_PERM_WRITE, &r);
@@ -239,13 +231,13 @@ int xs_do_write(struct weir_store_conn *c, const char *p, size_t len)
 
 int xs_do_mkdir(struct weir_store_conn *c, const char *p, size_t len)
 {
-    struct change ch;
+    struct xs_change ch;
     const char *arg;
     int r;
 
     if (weir_xs_split(p, len, &arg, 1, true) != 1)
         return -EINVAL;
-    r = change_begin(&ch, c, arg, false);
+    r = xs_change_begin(&ch, c, arg, false);
     if (r)
         return r;
     if (!xs_get(c, &ch.v, ch.path, WEIR_XS_PERM_WRITE, &r)) {
@@ -258,8 +250,8 @@ int xs_do_mkdir(struct weir_store_conn *c, const char *p, size_t len)
 }
 
 /* A transaction that removes a tree relies on every node in it. */
-static int note_tree(struct change *ch, const struct weir_node *n, char *path,
-                     size_t len)
+static int note_tree(struct xs_change *ch, const struct weir_node *n,
+                     char *path, size_t len)
 {
     int r;
 
@@ -284,7 +276,7 @@ static int64_t owned_by(const struct weir_node *n, domid_t domid)
     return sum;
 }
 
-static int rm_in_tx(struct change *ch, const struct weir_node *n)
+static int rm_in_tx(struct xs_change *ch, const struct weir_node *n)
 {
     char path[WEIR_XS_PATH_MAX + 1];
     int64_t freed = owned_by(n, ch->c->d->domid);
@@ -301,7 +293,7 @@ static int rm_in_tx(struct change *ch, const struct weir_node *n)
     return r;
 }
 
-static int rm_now(struct change *ch)
+static int rm_now(struct xs_change *ch)
 {
     struct weir_store *s = ch->c->s;
     struct weir_node *before = weir_node_ref(s->top);
@@ -320,13 +312,13 @@ int xs_do_rm(struct weir_store_conn *c, const char *p, size_t len)
 {
     char up[WEIR_XS_PATH_MAX + 1];
     struct weir_node *n;
-    struct change ch;
+    struct xs_change ch;
     const char *arg;
     int r;
 
     if (weir_xs_split(p, len, &arg, 1, true) != 1)
         return -EINVAL;
-    r = change_begin(&ch, c, arg, false);
+    r = xs_change_begin(&ch, c, arg, false);
     if (r)
         return r;
     n = xs_get(c, &ch.v, ch.path, WEIR_XS_PERM_WRITE, &r);
@@ -337,100 +329,5 @@ int xs_do_rm(struct weir_store_conn *c, const char *p, size_t len)
     else if (r == -ENOENT && weir_path_parent_copy(ch.path, up) &&
              weir_tree_find(*ch.v.top, up))
         r = 0; /* not there is what was asked for */
-    return r ? r : xs_reply_ok(c);
-}
-
-static int parse_perms(struct weir_store_conn *c, const char *p, size_t len,
-                       struct weir_xs_perm **out, unsigned *count)
-{
-    int n = weir_xs_split(p, len, NULL, 0, true);
-    struct weir_xs_perm *perms;
-
-    if (n < 1)
-        return -EINVAL;
-    if (xs_over(c, WEIR_QUOTA_PERMS, 0, (uint64_t)n))
-        return -ENOSPC;
-    perms = calloc((size_t)n, sizeof(*perms));
-    if (!perms)
-        return -ENOMEM;
-    for (int i = 0; i < n; i++, p += strlen(p) + 1)
-        if (weir_xs_perm_parse(p, &perms[i]) ||
-            perms[i].domid > WEIR_XS_DOMID_MAX) {
-            free(perms);
-            return -EINVAL;
-        }
-    *out = perms;
-    *count = (unsigned)n;
-    return 0;
-}
-
-static int replace_perms(struct change *ch, const struct weir_xs_perm *perms,
-                         unsigned count)
-{
-    struct weir_store *s = ch->c->s;
-    bool now = !ch->v.tx;
-    struct weir_node *n;
-    int r;
-
-    if (!xs_domain_get(s, perms[0].domid))
-        return -ENOMEM;
-    r = xs_tx_note(ch->c, ch->v.tx, ch->path, TX_WRITTEN | TX_CHANGED,
-                   now ? 0 : count * sizeof(*perms));
-    if (r)
-        return r;
-    n = weir_tree_own(ch->v.top, ch->path);
-    if (!n)
-        return -ENOMEM;
-    if (now)
-        xs_uncharge(s, n);
-    r = weir_node_set_perms(n, perms, count);
-    if (now)
-        xs_charge(s, n);
-    if (!r)
-        n->gen = ++s->gen;
-    return r;
-}
-
-static int set_perms(struct change *ch, const struct weir_xs_perm *perms,
-                     unsigned count)
-{
-    struct weir_store_conn *c = ch->c;
-    struct weir_node *n, *before;
-    int r;
-
-    n = xs_get(c, &ch->v, ch->path, WEIR_XS_PERM_WRITE | PERM_OWNER, &r);
-    if (!n)
-        return r;
-    if (!c->privileged && perms[0].domid != xs_owner(n))
-        return -EPERM;
-    if (too_big(c, n->name_len, n->value_len, count))
-        return -ENOSPC;
-    before = weir_node_ref(c->s->top); /* who lost access hears of it too */
-    r = replace_perms(ch, perms, count);
-    if (!r && !ch->v.tx)
-        xs_fire(c->s, ch->path, before);
-    weir_node_unref(before);
-    return r;
-}
-
-int xs_do_set_perms(struct weir_store_conn *c, const char *p, size_t len)
-{
-    struct weir_xs_perm *perms;
-    struct change ch;
-    const char *arg;
-    unsigned count;
-    size_t skip;
-    int r;
-
-    if (weir_xs_split(p, len, &arg, 1, true) < 2)
-        return -EINVAL;
-    skip = strlen(arg) + 1;
-    r = change_begin(&ch, c, arg, true);
-    if (!r)
-        r = parse_perms(c, p + skip, len - skip, &perms, &count);
-    if (r)
-        return r;
-    r = set_perms(&ch, perms, count);
-    free(perms);
     return r ? r : xs_reply_ok(c);
 }
