@@ -36,3 +36,6 @@ $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh errors.sh hotplug.sh \
 	two.sh crash.sh)
 $(call script,$(DD_SCRIPTS))
+
+$(call helper,bench_start,tests/bench/bench_start.c)
+BENCHES += $(B)/tests/bench_start
