@@ -6,6 +6,8 @@ $(call lib,weir-netback,$(NETBACK_SRC))
 $(call lib,weir-nethost,$(addprefix backends/net/,rtnl.c hostif.c tap.c))
 $(call prog,weir-netback,backends/net/netback.c,weir-netback weir-back weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
 
+MAN_PAGES += backends/net/weir-netback.8
+
 FUZZERS += net_request
 FUZZ_SRC_net_request := backends/net/txreq.c backends/net/offload.c
 
