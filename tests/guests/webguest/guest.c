@@ -195,21 +195,21 @@ static void report(struct guest *g)
         s.requests, s.errors, s.bytes_sent >> 20, s.conns);
 }
 
-static bool device_lost(struct guest *g)
+/* Why the guest cannot go on, or NULL. */
+static const char *device_lost(struct guest *g)
 {
     if (g->nic.front.reason)
-        say(g, "network: %s", g->nic.front.reason);
-    else if (g->nic.front.dev.state == WEIR_XENBUS_CLOSED)
-        say(g, "network: the backend closed it");
-    else if (weir_blkfront_poll(g->disk.front, 0) >= 0)
-        return false;
-    else
-        say(g, "disk: the backend closed it");
-    return true;
+        return g->nic.front.reason;
+    if (g->nic.front.dev.state == WEIR_XENBUS_CLOSED)
+        return "the network backend closed the interface";
+    if (weir_blkfront_poll(g->disk.front, 0) < 0)
+        return "the disk's backend closed it, or broke the protocol";
+    return NULL;
 }
 
 static int serve(struct guest *g)
 {
+    const char *lost;
     unsigned turns = 0;
 
     for (;;) {
@@ -227,8 +227,9 @@ static int serve(struct guest *g)
         if (weir_front_bus_poll(&g->bus) > 0 || turns++ % 256 == 0) {
             if (asked_to_stop(g))
                 return 0;
-            if (device_lost(g))
-                return -WEIR_ENOTCONN;
+            lost = device_lost(g);
+            if (lost)
+                return fail(g, lost, -WEIR_ENOTCONN);
         }
         report(g);
     }
