@@ -219,30 +219,24 @@ static bool queued(struct weir_store_conn *c, uint32_t hash, const char *p,
     return false;
 }
 
-void xs_event(struct weir_store_conn *c, const char *path, const char *token)
+/* May the connection have cost more bytes of unread events? */
+static bool event_fits(struct weir_store_conn *c, size_t cost)
 {
-    size_t plen = strlen(path) + 1, tlen = strlen(token) + 1;
-    struct weir_xs_header h = {.type = WEIR_XS_WATCH_EVENT};
-    char payload[WEIR_XS_PAYLOAD_MAX];
-    size_t cost = sizeof(struct xs_msg) + WEIR_XS_HDR_SIZE + plen + tlen;
-    struct xs_msg *m;
-    uint32_t hash;
+    bool over;
 
-    if (c->dead || plen + tlen > sizeof(payload))
-        return;
-    memcpy(payload, path, plen);
-    memcpy(payload + plen, token, tlen);
-    h.len = (uint32_t)(plen + tlen);
-    hash = hash_bytes(payload, h.len);
-    if (queued(c, hash, payload, h.len))
-        return;
-    if (xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, cost) ||
-        (c->privileged && c->event_bytes + cost > PRIV_EVENTS_MAX)) {
-        c->quota_hit = NULL;
-        xs_kill(c, -ENOMEM, "too many unread events");
-        return;
-    }
-    m = message(&h, payload);
+    if (c->privileged)
+        return c->event_bytes + cost <= PRIV_EVENTS_MAX;
+    over = xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, cost);
+    c->quota_hit = NULL; /* not what its request, if any, fails by */
+    return !over;
+}
+
+static void queue_event(struct weir_store_conn *c, const char *payload,
+                        uint32_t len, uint32_t hash)
+{
+    struct weir_xs_header h = {.type = WEIR_XS_WATCH_EVENT, .len = len};
+    struct xs_msg *m = message(&h, payload);
+
     if (!m) {
         xs_kill(c, -ENOMEM, "out of memory");
         return;
@@ -252,9 +246,36 @@ void xs_event(struct weir_store_conn *c, const char *path, const char *token)
     m->queued_ns = xs_now(c->s);
     m->hash_next = c->events[hash % EVENT_BUCKETS];
     c->events[hash % EVENT_BUCKETS] = m;
-    c->event_bytes += cost;
-    c->d->memory += cost;
+    c->event_bytes += sizeof(*m) + m->len;
+    c->d->memory += sizeof(*m) + m->len;
     queue(c, m);
+}
+
+/* Who changes many nodes another domain watches must not end that domain's
+ * connection by it: when there is no room for more events, one on the watch's
+ * own path stands for all of them, and there is one of those for each watch. */
+void xs_event(struct weir_store_conn *c, const struct xs_watch *w,
+              const char *path)
+{
+    const char *own = w->path + w->prefix;
+    size_t plen = strlen(path) + 1, tlen = strlen(w->token) + 1;
+    char payload[WEIR_XS_PAYLOAD_MAX];
+    uint32_t hash;
+
+    if (c->dead)
+        return;
+    if (plen + tlen > sizeof(payload) ||
+        (strcmp(path, own) &&
+         !event_fits(c,
+                     sizeof(struct xs_msg) + WEIR_XS_HDR_SIZE + plen + tlen))) {
+        path = own;
+        plen = strlen(own) + 1;
+    }
+    memcpy(payload, path, plen);
+    memcpy(payload + plen, w->token, tlen);
+    hash = hash_bytes(payload, plen + tlen);
+    if (!queued(c, hash, payload, (uint32_t)(plen + tlen)))
+        queue_event(c, payload, (uint32_t)(plen + tlen), hash);
 }
 
 static void message_sent(struct weir_store_conn *c, struct xs_msg *m)

@@ -259,6 +259,27 @@ int weir_xsd_init(struct weir_xsd *x, int listener)
     return weir_store_new(&weir_xsd_store_ops, x, &x->store);
 }
 
+/* Output only: requests of a client that always has some must not make this
+ * loop endless. */
+static void deliver(struct weir_xsd_peer *p)
+{
+    bool more = true;
+    int r = weir_store_dead(p->conn);
+
+    if (p->broken)
+        return;
+    while (!r && more) {
+        more = false;
+        r = p->ops->flush(p, &more);
+        if (p->starved || weir_store_pending(p->conn)) {
+            p->again = p->x->again = true; /* its requests go on next turn */
+            more = false;
+        }
+    }
+    if (r < 0)
+        p->ops->fail(p, r);
+}
+
 static void service_marked(struct weir_xsd *x)
 {
     struct weir_xsd_peer *p;
@@ -270,7 +291,7 @@ static void service_marked(struct weir_xsd *x)
                 weir_xsd_service(p);
     }
     while ((p = weir_store_next_ready(x->store)))
-        weir_xsd_service(p);
+        deliver(p);
 }
 
 int weir_xsd_turn(struct weir_xsd *x, int timeout_ms)

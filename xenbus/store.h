@@ -8,8 +8,9 @@
  * complete in it, until replies the client has not read reach the quota of
  * outstanding requests; then no more input is taken (backpressure).  Watch
  * events wait beside: one for the same path and token is queued once, all
- * count in the domain's memory, and one unread for 20 s, or one that does not
- * fit, ends the connection.
+ * count in the domain's memory, and one unread for 20 s ends the connection.
+ * When that memory is used up, an event on the watch's own path stands for
+ * those below it.
  */
 #ifndef WEIR_XENBUS_STORE_H
 #define WEIR_XENBUS_STORE_H

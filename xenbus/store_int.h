@@ -152,7 +152,9 @@ unsigned xs_owner(const struct weir_node *n);
 int xs_reply(struct weir_store_conn *c, const void *payload, size_t len);
 int xs_reply_ok(struct weir_store_conn *c);
 void xs_reply_error(struct weir_store_conn *c, int err);
-void xs_event(struct weir_store_conn *c, const char *path, const char *token);
+/* path as the client is to see it */
+void xs_event(struct weir_store_conn *c, const struct xs_watch *w,
+              const char *path);
 void xs_kill(struct weir_store_conn *c, int err, const char *why);
 
 /* watch.c */

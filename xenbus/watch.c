@@ -73,7 +73,7 @@ void xs_fire(struct weir_store *s, const char *path, struct weir_node *before)
                 ok = permitted(c, path, before);
             if (!ok)
                 break;
-            xs_event(c, path + w->prefix, w->token);
+            xs_event(c, w, path + w->prefix);
             if (c->dead) /* its watches are gone */
                 break;
         }
@@ -94,7 +94,7 @@ void xs_fire_removed(struct weir_store *s, const char *path,
             if (!weir_tree_find(before, w->path) ||
                 !permitted(c, w->path, before))
                 continue;
-            xs_event(c, w->path + w->prefix, w->token);
+            xs_event(c, w, w->path + w->prefix);
             if (c->dead)
                 break;
         }
@@ -113,9 +113,9 @@ void xs_fire_special(struct weir_store *s, const char *path, domid_t domid)
             continue;
         for (struct xs_watch *w = c->watches; w; w = w->next) {
             if (!strcmp(w->path, full))
-                xs_event(c, full, w->token);
+                xs_event(c, w, full);
             else if (!strcmp(w->path, path))
-                xs_event(c, w->depth == 1 ? full : path, w->token);
+                xs_event(c, w, w->depth == 1 ? full : path);
             if (c->dead)
                 break;
         }
@@ -238,7 +238,7 @@ int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
     if (r)
         return r;
     r = xs_reply_ok(c);
-    xs_event(c, argv[0], argv[1]);
+    xs_event(c, *find(c, path, argv[1]), argv[0]);
     return r;
 }
 
