@@ -35,20 +35,19 @@ static bool answers(struct weir_cli *c, const char *name)
     return ok;
 }
 
-/* The last line of what a program said before it died. */
+/* The first line of what a program said before it died: what came after are
+ * consequences. */
 static void show_log(const char *path)
 {
-    char line[400], last[400] = "";
+    char line[400] = "";
     FILE *f = fopen(path, "re");
 
-    while (f && fgets(line, sizeof(line), f))
-        if (line[0] != '\n')
-            strcpy(last, line);
+    if (f && fgets(line, sizeof(line), f)) {
+        line[strcspn(line, "\n")] = '\0';
+        fprintf(stderr, "%s\n", line);
+    }
     if (f)
         fclose(f);
-    last[strcspn(last, "\n")] = '\0';
-    if (last[0])
-        fprintf(stderr, "%s\n", last);
 }
 
 _Noreturn static void child(char *const *argv, int log)

@@ -75,7 +75,7 @@ static int reset_signals(void)
 
 static int set_limits(void)
 {
-    const struct rlimit none = {0, 0}, files = {1024, 1024};
+    const struct rlimit none = {0, 0}, files = {1024, 8192};
 
     umask(077);
     if (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_NOFILE, &files))
