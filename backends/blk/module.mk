@@ -36,3 +36,6 @@ MAN_PAGES += backends/blk/weir-blkback.8
 $(call helper,blk_hostile,tests/e2e/blk_hostile.c,weir-front weir-hvclient \
 	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
 $(call test,blk_rules,tests/e2e/blk_rules.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
+
+$(call test,test_backend_common,tests/unit/test_backend_common.c,weir-back,)
+THREAD_TESTS += test_backend_common

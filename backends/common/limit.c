@@ -3,6 +3,7 @@
 
 #define SECOND    1000000000ULL
 #define WINDOW_NS 100000000ULL
+#define LONGEST   (500000 * SECOND)  /* its gain fits 63 bits */
 #define RATE_MAX  (UINT64_MAX >> 20) /* rate * 1 s / 1 ms stays in range */
 
 static uint64_t mul_div(uint64_t a, uint64_t b, uint64_t c)
@@ -30,11 +31,11 @@ static void refill(struct weir_limit *l, uint64_t now_ns)
     if (now_ns <= l->last_ns)
         return;
     dt = now_ns - l->last_ns;
-    gain = mul_div(dt > 64 * SECOND ? 64 * SECOND : dt, l->rate, SECOND);
+    gain = mul_div(dt > LONGEST ? LONGEST : dt, l->rate, SECOND);
     if (gain == 0)
         return; /* keep the fraction of time for the next look */
     l->last_ns = now_ns;
-    if (l->tokens + (int64_t)gain > (int64_t)l->burst)
+    if (gain >= (uint64_t)((int64_t)l->burst - l->tokens))
         l->tokens = (int64_t)l->burst;
     else
         l->tokens += (int64_t)gain;

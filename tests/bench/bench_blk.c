@@ -101,7 +101,8 @@ static double first_number(FILE *p, const char *prefix)
     return v;
 }
 
-/* Terse output, version 3: field 8 is read IOPS, 49 write IOPS. */
+/* fio at its best: no record of blocks done, no clock reading for each I/O.
+ * Terse output, version 3: field 8 is read IOPS, 49 write IOPS. */
 static double fio(const struct job *j, const char *where)
 {
     char cmd[512];
@@ -111,7 +112,8 @@ static double fio(const struct job *j, const char *where)
     snprintf(cmd, sizeof(cmd),
              "fio --name=b %s --direct=1 --rw=%s --bs=%s --iodepth=%s "
              "--runtime=%d --time_based --size=" DISK " --zero_buffers "
-             "--minimal 2>/dev/null | awk -F';' 'NF>100{print \"IOPS \" "
+             "--norandommap --gtod_reduce=1 --minimal 2>/dev/null | awk -F';' "
+             "'NF>100{print \"IOPS \" "
              "$%d}'",
              where, j->fio_rw, j->bytes, j->depth, RUN_MS / 1000,
              j->op[0] == 'w' ? 49 : 8);
