@@ -56,4 +56,9 @@ struct weir_port *weir_process_port(struct weir_process *d);
  * read it through weir-hv; page is from alloc_pages. */
 int weir_process_set_stats(struct weir_process *d, const void *page);
 
+/* May this domain use the I/O range (kind: enum weir_io_kind of control.h,
+ * inclusive bounds)?  0, or -EPERM, which weir-hv counts. */
+int weir_process_io_query(struct weir_process *d, unsigned kind,
+                          uint64_t first, uint64_t last);
+
 #endif

@@ -346,25 +346,67 @@ static void io_is_refused_and_counted_unless_permitted(void **state)
 {
     struct puppet a = start("a");
     struct weir_io_range r = {WEIR_IO_PORT, 0x3f8, 0x3ff}, list[4];
-    struct puppet_order o = {
-        .op = PUPPET_RAW, .a = WEIR_HV_IO_QUERY, .b = WEIR_HVCTL_IO_RANGE};
     unsigned n;
 
     (void)state;
-    memset(o.data, 0, sizeof(o.data));
-    o.data[8] = o.data[16] = (char)0xf8;
-    o.data[9] = o.data[17] = 3;
-    assert_int_equal(puppet_order(&a, &o).rc, -WEIR_EPERM);
+    assert_int_equal(puppet_do(&a, PUPPET_IO, WEIR_IO_PORT, 0x3f8, 0x3f8, 0).rc,
+                     -WEIR_EPERM);
     assert_int_equal(puppet_info(&a).io_refused, 1);
     assert_int_equal(weir_hvctl_io_permit(world.ctl, a.domid, &r), 0);
-    assert_int_equal(puppet_order(&a, &o).rc, 0);
+    assert_int_equal(puppet_do(&a, PUPPET_IO, WEIR_IO_PORT, 0x3f8, 0x3f8, 0).rc,
+                     0);
     assert_int_equal(weir_hvctl_io_list(world.ctl, a.domid, list, 4, &n), 0);
     assert_int_equal(n, 1);
     assert_int_equal(list[0].first, 0x3f8);
+    assert_int_equal(puppet_do(&a, PUPPET_IO, WEIR_IO_PORT, 0x3ff, 0x400, 0).rc,
+                     -WEIR_EPERM); /* in part */
     r.last = r.first;
     assert_int_equal(weir_hvctl_io_deny(world.ctl, a.domid, &r), 0);
-    assert_int_equal(puppet_order(&a, &o).rc, -WEIR_EPERM);
-    assert_int_equal(puppet_info(&a).io_refused, 2);
+    assert_int_equal(puppet_do(&a, PUPPET_IO, WEIR_IO_PORT, 0x3f8, 0x3f8, 0).rc,
+                     -WEIR_EPERM);
+    assert_int_equal(puppet_info(&a).io_refused, 3);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void port_states_are_told_and_reset(void **state)
+{
+    struct puppet a = start("a"), b = start("b");
+    struct puppet_order o = {
+        .op = PUPPET_RAW, .a = WEIR_HV_EVTCHN_STATUS, .b = 4, .d = 12};
+    struct puppet_answer r, pa, pb;
+
+    (void)state;
+    pa = puppet_do(&a, PUPPET_EVT_ALLOC, b.domid, 0, 0, 0);
+    o.data[0] = (char)pa.v[0];
+    r = puppet_order(&a, &o);
+    assert_int_equal(r.rc, 0);
+    assert_int_equal(r.data[0], WEIR_EVTCHNSTAT_UNBOUND);
+    assert_int_equal(r.data[4], b.domid);
+    pb = puppet_do(&b, PUPPET_EVT_BIND, a.domid, pa.v[0], 0, 0);
+    r = puppet_order(&a, &o);
+    assert_int_equal(r.data[0], WEIR_EVTCHNSTAT_INTERDOMAIN);
+    assert_int_equal(r.data[8], pb.v[0]);
+    /* b resets: its end is gone, a's is free to be bound again */
+    assert_int_equal(
+        puppet_do(&b, PUPPET_RAW, WEIR_HV_EVTCHN_RESET, 0, 0, 0).rc, 0);
+    assert_int_equal(puppet_info(&b).ports, 1); /* the console's stays */
+    r = puppet_order(&a, &o);
+    assert_int_equal(r.data[0], WEIR_EVTCHNSTAT_UNBOUND);
+    assert_int_equal(puppet_destroy(&b), 0);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static void grant_table_version_2_is_refused(void **state)
+{
+    struct puppet a = start("a");
+    struct puppet_order o = {
+        .op = PUPPET_RAW, .a = WEIR_HV_GRANT_VERSION, .b = 4};
+
+    (void)state;
+    o.data[0] = 1;
+    assert_int_equal(puppet_order(&a, &o).rc, 0);
+    o.data[0] = 2;
+    assert_int_equal(puppet_order(&a, &o).rc, -WEIR_ENOSYS);
     assert_int_equal(puppet_destroy(&a), 0);
 }
 
@@ -498,6 +540,8 @@ int main(void)
                                   clear),
         cmocka_unit_test_teardown(io_is_refused_and_counted_unless_permitted,
                                   clear),
+        cmocka_unit_test_teardown(port_states_are_told_and_reset, clear),
+        cmocka_unit_test_teardown(grant_table_version_2_is_refused, clear),
         cmocka_unit_test_teardown(nonsense_hypercalls_get_errors, clear),
         cmocka_unit_test_teardown(a_domain_that_floods_stops_only_itself,
                                   clear),

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,9 +26,31 @@ static const char *build(void)
     return b && *b ? b : "build";
 }
 
+/* weir-hv says through NOTIFY_SOCKET when it is ready. */
+static int open_notify(struct sockaddr_un *sa, const char *dir)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    snprintf(sa->sun_path, sizeof(sa->sun_path), "%s/notify", dir);
+    assert_int_equal(bind(fd, (struct sockaddr *)sa, sizeof(*sa)), 0);
+    return fd;
+}
+
+static void await_ready(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    char text[32] = "";
+
+    assert_int_equal(poll(&p, 1, 10000), 1);
+    assert_true(recv(fd, text, sizeof(text) - 1, 0) > 0);
+    assert_string_equal(text, "READY=1");
+}
+
 void hv_world_start(struct hv_world *w, const char *memory)
 {
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
     char program[256], cmd[300];
+    int notify;
 
     memset(w, 0, sizeof(*w));
     snprintf(program, sizeof(program), "%s/bin/weir-hv", build());
@@ -39,20 +62,20 @@ void hv_world_start(struct hv_world *w, const char *memory)
     strcpy(w->dir, "/tmp/weir-hv-test.XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     snprintf(w->socket, sizeof(w->socket), "%s/hv.sock", w->dir);
+    notify = open_notify(&sa, w->dir);
     w->pid = fork();
     assert_int_not_equal(w->pid, -1);
     if (w->pid == 0) {
+        setenv("NOTIFY_SOCKET", sa.sun_path, 1);
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         execl(program, program, "--state-dir", w->dir, "--memory", memory,
               (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 500; i++) {
-        if (weir_hvctl_open(w->socket, &w->ctl) == 0)
-            return;
-        usleep(10000);
-    }
-    fail_msg("weir-hv does not answer");
+    await_ready(notify);
+    close(notify);
+    unlink(sa.sun_path);
+    assert_int_equal(weir_hvctl_open(w->socket, &w->ctl), 0);
 }
 
 void hv_world_stop(struct hv_world *w)

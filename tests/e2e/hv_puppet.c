@@ -182,13 +182,18 @@ static int64_t read_console(struct puppet_answer *r)
     return n;
 }
 
-static int64_t raw(const struct puppet_order *o)
+static int64_t raw(const struct puppet_order *o, struct puppet_answer *r)
 {
-    struct weir_process_msg m = {
-        .op = (uint16_t)o->a, .count = (unsigned)o->c, .len = o->b};
+    struct weir_process_msg m = {.op = (uint16_t)o->a,
+                                 .count = (unsigned)o->c,
+                                 .len = o->b,
+                                 .want = o->d};
+    int rc;
 
     memcpy(weir_process_args(process), o->data, o->b);
-    return weir_process_call(process, &m);
+    rc = weir_process_call(process, &m);
+    memcpy(r->data, weir_process_result(process), o->d);
+    return rc;
 }
 
 static int64_t flood(uint64_t n)
@@ -312,7 +317,9 @@ static int64_t obey(const struct puppet_order *o, struct puppet_answer *r)
     case PUPPET_TIME:
         return time_maps(o, r);
     case PUPPET_RAW:
-        return raw(o);
+        return raw(o, r);
+    case PUPPET_IO:
+        return weir_process_io_query(process, (unsigned)o->a, o->b, o->c);
     case PUPPET_SPIN:
         while (port->ops->alloc_pages(port, UINT32_MAX, NULL) != 0)
             continue;

@@ -38,7 +38,9 @@ enum puppet_op {
     PUPPET_READ,       /* console input: data */
     PUPPET_TIME,       /* a: domid, b: ref, c: count, d: rounds; v0: ns of map
                           and unmap together, of all rounds */
-    PUPPET_RAW, /* a: op, b: payload bytes of data, c: count; v0 nothing */
+    PUPPET_RAW, /* a: op, b: payload bytes of data, c: count, d: bytes of the
+                   reply's payload: data */
+    PUPPET_IO,  /* a: kind, b: first, c: last */
     PUPPET_EXIT,
     PUPPET_SPIN,  /* one hypercall after the other, for ever */
     PUPPET_FLOOD, /* a: requests sent without reading replies */
