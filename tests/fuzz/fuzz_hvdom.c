@@ -4,7 +4,8 @@
  * packet, and change their grant tables in between.  weir-hv answers each
  * packet, and when both domains are gone every frame, port and grant is back.
  *
- * Input: 1 byte kernel's answers; then records: 1 byte (bit 0 which domain,
+ * Input: 1 byte (bit 1: two windows, bit 2: the first domain is not sealed
+ * yet); then records: 1 byte (bit 0 which domain,
  * bit 7: bytes for its grant table instead), 1 byte length, bytes.
  */
 #include "hypervisor/hypercall.h"
@@ -53,6 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct hv_domain *d[2] = {fake_domain(1, &fd[0]), fake_domain(2, &fd[1])};
 
     fake_kernel = size ? data[0] & FAKE_TWO_WINDOWS : 0;
+    if (size && (data[0] & 4))
+        d[0]->sealed = false; /* HELLO, WINDOW, SEALED are its first calls */
     for (size_t at = 1; at + 2 <= size;) {
         uint8_t how = data[at], len = data[at + 1];
 
