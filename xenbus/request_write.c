@@ -42,7 +42,8 @@ static int room_for(struct xs_change *ch, const struct weir_node *parent,
                    parent->nperms * sizeof(struct weir_xs_perm) + 1;
     int64_t have = (int64_t)c->d->nodes + (ch->v.tx ? ch->v.tx->created : 0);
 
-    if (xs_too_big(c, 0, value, parent->nperms))
+    if (xs_too_big(c, strlen(strrchr(ch->path, '/') + 1), value,
+                   parent->nperms))
         return -ENOSPC;
     if (xs_over(c, WEIR_QUOTA_NODES, have > 0 ? (uint64_t)have : 0, n))
         return -ENOSPC;
