@@ -92,7 +92,7 @@ void hv_world_stop(struct hv_world *w)
 }
 
 /* In the child: descriptors 3 and 4, the rest is closed by the domain. */
-static void become_puppet(int hv, int orders, domid_t domid)
+static void become_puppet(const struct puppet *p, int hv, int orders)
 {
     char program[256], id[16];
     int a = fcntl(hv, F_DUPFD, 10), b = fcntl(orders, F_DUPFD, 10);
@@ -100,8 +100,10 @@ static void become_puppet(int hv, int orders, domid_t domid)
     snprintf(program, sizeof(program), "%s/tests/hv_puppet", build());
     dup2(a, 3);
     dup2(b, 4);
-    /* Each domain has a user id of its own. */
-    snprintf(id, sizeof(id), "%u", 61000u + domid);
+    /* Each domain has a user id of its own, of all tests that run now. */
+    snprintf(id, sizeof(id), "%u",
+             1000000u + (unsigned)p->world->pid % 100000 * 1000 +
+                 p->domid % 1000u);
     if (geteuid() == 0) {
         setenv("WEIR_UID", id, 1);
         setenv("WEIR_GID", id, 1);
@@ -122,7 +124,7 @@ struct puppet puppet_start(struct hv_world *w, struct weir_hv_create how)
                      0);
     p.pid = fork();
     if (p.pid == 0)
-        become_puppet(hv, sv[1], p.domid);
+        become_puppet(&p, hv, sv[1]);
     close(hv);
     close(sv[1]);
     p.fd = sv[0];
