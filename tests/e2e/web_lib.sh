@@ -65,9 +65,10 @@ web_netns() {
 }
 
 web_wait() {
-    local i
-    for ((i = 0; i < 100; i++)); do
+    local end=$((SECONDS + 20))
+    while [ $SECONDS -lt $end ]; do
         at curl -s --noproxy '*' -o "$dir/probe" --max-time 1 "$url/" && return
+        [ -z "$guest" ] || kill -0 "$guest" 2>/dev/null || break
         sleep 0.05
     done
     die "the guest does not answer"
