@@ -1,6 +1,6 @@
 # backends/blk: weir-blkback
 BLKBACK_SOURCES := $(addprefix backends/blk/,request.c engine_aio.c engine_sync.c \
-	engine_fault.c grants.c queue.c queue_io.c vbd.c vbd_io.c)
+	engine_fault.c grants.c queue.c queue_io.c queue_setup.c vbd.c vbd_io.c)
 
 $(call lib,weir-blkback,$(BLKBACK_SOURCES))
 $(call prog,weir-blkback,backends/blk/main.c,weir-blkback weir-back \

@@ -9,6 +9,9 @@
 #include "backends/blk/queue.h"
 #include "ring/blkif_ring.h"
 
+#define WEIR_BLK_TAG_RING   0 /* of descriptors in woke: see qthread.h */
+#define WEIR_BLK_TAG_ENGINE 1
+
 #define WEIR_BLK_BATCH 16
 #define WEIR_BLK_BIG   64 /* requests with more than 11 segments at a time */
 
@@ -66,6 +69,9 @@ struct weir_blk_queue {
     struct weir_blk_slot *slots;
     struct weir_blk_big *bigs;
 };
+
+/* queue.c: what was counted, into the statistics page. */
+void weir_blk_queue_show(struct weir_blk_queue *q);
 
 /* queue_io.c */
 /* Map the pages of n requests and send them to the engine. */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "backends/common/resource.h"
+#include "ring/barrier.h"
 
 #define MAX_DEVS      64
 #define DIR_BYTES     16384
@@ -245,7 +246,7 @@ int weir_backend_step(struct weir_backend *be, int timeout_ms)
 
 int weir_backend_run(struct weir_backend *be)
 {
-    while (!__atomic_load_n(&be->stop, __ATOMIC_ACQUIRE)) {
+    while (weir_load_acquire32(&be->stop) == 0) {
         int err = weir_backend_step(be, POLL_MS);
 
         if (err < 0)
@@ -258,7 +259,7 @@ void weir_backend_stop(struct weir_backend *be)
 {
     uint64_t one = 1;
 
-    __atomic_store_n(&be->stop, 1, __ATOMIC_RELEASE);
+    weir_store_release32(&be->stop, 1);
     if (write(be->wake_fd, &one, sizeof(one)) < 0)
         return;
 }

@@ -26,8 +26,8 @@ struct weir_back_slot {
 
 struct weir_backend {
     struct weir_backend_config cfg;
-    int wake_fd; /* eventfd: a failure or a stop is there */
-    int stop;    /* atomic */
+    int wake_fd;            /* eventfd: a failure or a stop is there */
+    volatile uint32_t stop; /* 1: run returns */
     bool channel_gone;
     pthread_mutex_t lock; /* slot->failure */
     unsigned nslots;

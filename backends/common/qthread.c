@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ring/barrier.h"
+
 #define YIELD_NS  3000    /* while spinning, the CPU is offered this often */
 #define LATE_NS   30000   /* a yield that takes longer ran somebody else */
 #define CALM_NS   2000000 /* no spinning after that */
@@ -26,7 +28,7 @@ struct weir_qthread {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    enum qstate state; /* written under the lock */
+    volatile uint32_t state; /* enum qstate; written under the lock */
     int epoll_fd, kick_fd, timer_fd;
     void *engine;
     const struct weir_qthread_ops *ops;
@@ -51,11 +53,7 @@ static uint64_t now_ns(void)
 static void pause_cpu(void)
 {
     for (int i = 0; i < 8; i++)
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#else
-        __asm__ volatile("" ::: "memory");
-#endif
+        weir_pause();
 }
 
 /* May the thread look once more instead of sleeping? */
@@ -106,7 +104,7 @@ static void sleep_now(struct weir_qthread *q)
 
 static bool running(struct weir_qthread *q)
 {
-    return __atomic_load_n(&q->state, __ATOMIC_ACQUIRE) == Q_RUN;
+    return weir_load_acquire32(&q->state) == Q_RUN;
 }
 
 static void run(struct weir_qthread *q)
@@ -139,7 +137,7 @@ static void drain(struct weir_qthread *q)
 static void set_state(struct weir_qthread *q, enum qstate state)
 {
     pthread_mutex_lock(&q->lock);
-    __atomic_store_n(&q->state, state, __ATOMIC_RELEASE);
+    weir_store_release32(&q->state, state);
     pthread_cond_broadcast(&q->changed);
     pthread_mutex_unlock(&q->lock);
 }
@@ -151,7 +149,7 @@ static enum qstate wait_not(struct weir_qthread *q, enum qstate state)
     pthread_mutex_lock(&q->lock);
     while (q->state == state)
         pthread_cond_wait(&q->changed, &q->lock);
-    now = q->state;
+    now = (enum qstate)q->state;
     pthread_mutex_unlock(&q->lock);
     return now;
 }
@@ -189,7 +187,7 @@ void weir_qthread_stop(struct weir_qthread *q)
         pthread_mutex_unlock(&q->lock);
         return;
     }
-    __atomic_store_n(&q->state, Q_STOP, __ATOMIC_RELEASE);
+    weir_store_release32(&q->state, Q_STOP);
     pthread_cond_broadcast(&q->changed);
     pthread_mutex_unlock(&q->lock);
     weir_qthread_kick(q);

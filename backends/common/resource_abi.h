@@ -43,7 +43,8 @@ enum weir_vbd_engine {
 };
 
 #define WEIR_VIF_VNET_HDR 1u /* tap has a virtio-net header of 10 bytes */
-#define WEIR_VIF_CAPTURE  2u /* the last fd is a file: packets go there, pcap */
+#define WEIR_VIF_CAPTURE  2u /* the last fd is a file: packets go there, pcap  \
+                              */
 enum weir_vif_sink {
     WEIR_VIF_TAP = 0,    /* fds: one tap queue each */
     WEIR_VIF_SWITCH = 1, /* the backend's own inter-guest switch, no
@@ -53,39 +54,39 @@ enum weir_vif_sink {
 
 struct weir_resource {
     uint32_t magic, version;
-    uint32_t op;         /* enum weir_res_op */
-    uint32_t cls;        /* enum weir_res_class */
-    uint32_t frontend;   /* domid */
+    uint32_t op;       /* enum weir_res_op */
+    uint32_t cls;      /* enum weir_res_class */
+    uint32_t frontend; /* domid */
     uint32_t devid;
-    uint32_t nfds;       /* descriptors with this packet */
-    uint32_t seq;        /* echoed in the answer */
+    uint32_t nfds; /* descriptors with this packet */
+    uint32_t seq;  /* echoed in the answer */
     union {
         struct {
-            uint32_t flags;       /* WEIR_VBD_* */
-            uint32_t engine;      /* enum weir_vbd_engine */
-            uint32_t sector_size; /* logical, bytes: 512 or 4096 */
-            uint32_t queues;      /* at most */
-            uint64_t size;        /* bytes, as the manager saw it */
-            uint64_t iops, bps;   /* limits a second, 0: none */
+            uint32_t flags;                /* WEIR_VBD_* */
+            uint32_t engine;               /* enum weir_vbd_engine */
+            uint32_t sector_size;          /* logical, bytes: 512 or 4096 */
+            uint32_t queues;               /* at most */
+            uint64_t size;                 /* bytes, as the manager saw it */
+            uint64_t iops, bps;            /* limits a second, 0: none */
             uint32_t physical_sector_size; /* bytes, 0: sector_size */
             uint32_t discard_granularity;  /* bytes, 0: sector_size */
         } vbd;
         struct {
-            uint32_t flags;       /* WEIR_VIF_* */
-            uint32_t sink;        /* enum weir_vif_sink */
+            uint32_t flags; /* WEIR_VIF_* */
+            uint32_t sink;  /* enum weir_vif_sink */
             uint32_t queues;
             uint32_t mtu;
-            uint8_t mac[6];       /* of the frontend's interface */
-            uint8_t antispoof;    /* drop frames from other MACs */
+            uint8_t mac[6];    /* of the frontend's interface */
+            uint8_t antispoof; /* drop frames from other MACs */
             uint8_t pad;
-            uint64_t rate_bps;    /* bytes a second, 0: none */
+            uint64_t rate_bps; /* bytes a second, 0: none */
             uint32_t rate_window_us;
             uint32_t generate; /* memory sink: sends frames of so many
                                   bytes to the guest; 0: none */
         } vif;
         uint8_t room[96];
     };
-    char label[64];      /* for messages: image path, tap name */
+    char label[64]; /* for messages: image path, tap name */
 };
 
 enum weir_res_event_type {

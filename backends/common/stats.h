@@ -8,6 +8,7 @@
 #define WEIR_BACKENDS_COMMON_STATS_H
 
 #include "backends/common/stats_abi.h"
+#include "ring/barrier.h"
 
 void weir_stats_init(struct weir_stats_page *page, uint64_t now_ns);
 /* NULL when all slots are taken. */
@@ -20,13 +21,13 @@ void weir_stats_release(struct weir_dev_stats *s);
 static inline void weir_stats_add(struct weir_dev_stats *s, unsigned w,
                                   uint64_t n)
 {
-    __atomic_fetch_add(&s->word[w], n, __ATOMIC_RELAXED);
+    weir_fetch_add64(&s->word[w], n);
 }
 
 static inline void weir_stats_sub(struct weir_dev_stats *s, unsigned w,
                                   uint64_t n)
 {
-    __atomic_fetch_sub(&s->word[w], n, __ATOMIC_RELAXED);
+    weir_fetch_sub64(&s->word[w], n);
 }
 
 #endif

@@ -106,12 +106,25 @@ uint32_t weir_bf_build(struct weir_bf_queue *q, struct weir_bf_req *r,
 /* Bounced read: the data to where it belongs. */
 void weir_bf_copy_back(struct weir_bf_queue *q, const struct weir_bf_req *r);
 
+/* I/O that has ended and whose done is to be called without the lock. */
+struct weir_bf_done {
+    struct weir_blkfront_io *head, **tail;
+};
+
 /* blkfront_queue.c */
+/* io's request r is over; true when io is. */
+bool weir_bf_end_req(struct weir_bf_queue *q, struct weir_bf_req *r,
+                     int status);
+int weir_bf_call_done(struct weir_bf_queue *q, struct weir_bf_done *done);
+void weir_bf_queue_start(struct weir_bf_queue *q);
+
+/* blkfront.c */
 int weir_bf_queue_new(struct weir_blkfront *bf, struct weir_bf_queue *q);
 void weir_bf_queue_free(struct weir_bf_queue *q);
+
+/* blkfront_conn.c */
 /* Ring pages, event channel: new for each connection. */
 int weir_bf_queue_up(struct weir_bf_queue *q, unsigned pages);
-void weir_bf_queue_start(struct weir_bf_queue *q);
 /* The connection is over; what was sent is to be sent again. */
 void weir_bf_queue_down(struct weir_bf_queue *q);
 /* No connection will come: all I/O ends with status. */

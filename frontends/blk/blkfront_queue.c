@@ -26,19 +26,6 @@ static void push_free(struct weir_bf_queue *q, struct weir_bf_req *r)
     q->free_req = (uint16_t)(r - q->req);
 }
 
-static void push_again(struct weir_bf_queue *q, struct weir_bf_req *r)
-{
-    uint16_t i = (uint16_t)(r - q->req);
-
-    r->state = WEIR_BF_AGAIN;
-    r->next = WEIR_BF_NONE;
-    if (q->again_head == WEIR_BF_NONE)
-        q->again_head = i;
-    else
-        q->req[q->again_tail].next = i;
-    q->again_tail = i;
-}
-
 static void send(struct weir_bf_queue *q, struct weir_bf_req *r)
 {
     /* id lies at the same place in all request layouts. */
@@ -218,7 +205,7 @@ static void give_back(struct weir_bf_queue *q, struct weir_bf_req *r)
 }
 
 /* io's request r is over; true when io is. */
-static bool end_req(struct weir_bf_queue *q, struct weir_bf_req *r, int status)
+bool weir_bf_end_req(struct weir_bf_queue *q, struct weir_bf_req *r, int status)
 {
     struct weir_blkfront_io *io = r->io;
 
@@ -232,11 +219,7 @@ static bool end_req(struct weir_bf_queue *q, struct weir_bf_req *r, int status)
     return io->pending == 0 && io->sent == io->len;
 }
 
-struct done_list {
-    struct weir_blkfront_io *head, **tail;
-};
-
-static int reap(struct weir_bf_queue *q, struct done_list *done)
+static int reap(struct weir_bf_queue *q, struct weir_bf_done *done)
 {
     struct weir_blkif_response rsp;
     int got;
@@ -254,7 +237,7 @@ static int reap(struct weir_bf_queue *q, struct done_list *done)
             return -WEIR_EPROTO;
         }
         io = r->io;
-        if (end_req(q, r, status_of(rsp.status))) {
+        if (weir_bf_end_req(q, r, status_of(rsp.status))) {
             io->next = NULL;
             *done->tail = io;
             done->tail = &io->next;
@@ -263,7 +246,7 @@ static int reap(struct weir_bf_queue *q, struct done_list *done)
     return 0;
 }
 
-static int call_done(struct weir_bf_queue *q, struct done_list *done)
+int weir_bf_call_done(struct weir_bf_queue *q, struct weir_bf_done *done)
 {
     struct weir_blkfront_io *io = done->head;
     int n = 0;
@@ -283,7 +266,7 @@ static int call_done(struct weir_bf_queue *q, struct done_list *done)
 
 int weir_blkfront_poll(struct weir_blkfront *bf, unsigned queue)
 {
-    struct done_list done = {NULL, &done.head};
+    struct weir_bf_done done = {NULL, &done.head};
     struct weir_bf_queue *q;
     int err, n;
 
@@ -300,7 +283,7 @@ int weir_blkfront_poll(struct weir_blkfront *bf, unsigned queue)
     weir_spin_unlock(&q->lock);
     if (done.head == NULL)
         return err;
-    n = call_done(q, &done);
+    n = weir_bf_call_done(q, &done);
     weir_spin_lock(&q->lock);
     q->hold = false;
     pump(q);
@@ -341,91 +324,4 @@ void weir_bf_queue_start(struct weir_bf_queue *q)
     pump(q);
     push(q);
     weir_spin_unlock(&q->lock);
-}
-
-void weir_bf_queue_abort(struct weir_bf_queue *q, int status)
-{
-    struct done_list done = {NULL, &done.head};
-
-    weir_spin_lock(&q->lock);
-    for (unsigned i = 0; i < q->nreq; i++) {
-        struct weir_bf_req *r = &q->req[i];
-        struct weir_blkfront_io *io = r->io;
-
-        /* What is not wholly sent is on the list below. */
-        if (r->state != WEIR_BF_FREE && end_req(q, r, status)) {
-            io->next = NULL;
-            *done.tail = io;
-            done.tail = &io->next;
-        }
-    }
-    q->again_head = WEIR_BF_NONE;
-    for (struct weir_blkfront_io *io = q->head; io != NULL; io = io->next)
-        io->status = status;
-    *done.tail = q->head;
-    q->head = q->tail = NULL;
-    weir_spin_unlock(&q->lock);
-    call_done(q, &done);
-}
-
-static void ring_page_done(void *context, void *page)
-{
-    struct weir_port *port = context;
-
-    port->ops->free_pages(port, page, 1);
-}
-
-void weir_bf_queue_down(struct weir_bf_queue *q)
-{
-    struct weir_blkfront *bf = q->bf;
-
-    weir_spin_lock(&q->lock);
-    q->ring_up = false;
-    for (unsigned i = 0; i < q->nreq; i++)
-        if (q->req[i].state == WEIR_BF_SENT)
-            push_again(q, &q->req[i]);
-    weir_spin_unlock(&q->lock);
-    if (q->has_evtchn)
-        bf->port->ops->evtchn_close(bf->port, q->evtchn);
-    q->has_evtchn = false;
-    for (unsigned i = 0; i < q->ring_pages; i++)
-        weir_gnttab_end_deferred(bf->gnttab, q->ring_ref[i], q->ring_page[i],
-                                 ring_page_done, bf->port);
-    q->ring_pages = 0;
-}
-
-static int add_ring_page(struct weir_bf_queue *q)
-{
-    struct weir_blkfront *bf = q->bf;
-    unsigned i = q->ring_pages;
-    int err = bf->port->ops->alloc_pages(bf->port, 1, &q->ring_page[i]);
-
-    if (err != 0)
-        return err;
-    err = weir_gnttab_grant(bf->gnttab, bf->dev.backend_domid, q->ring_page[i],
-                            false, &q->ring_ref[i]);
-    if (err != 0)
-        bf->port->ops->free_pages(bf->port, q->ring_page[i], 1);
-    else
-        q->ring_pages++;
-    return err;
-}
-
-int weir_bf_queue_up(struct weir_bf_queue *q, unsigned pages)
-{
-    struct weir_blkfront *bf = q->bf;
-    int err = 0;
-
-    for (unsigned i = 0; i < pages && err == 0; i++)
-        err = add_ring_page(q);
-    if (err == 0)
-        err = weir_blkif_front_init(&q->ring, q->ring_page, pages);
-    if (err == 0)
-        err = bf->port->ops->evtchn_alloc(bf->port, bf->dev.backend_domid,
-                                          &q->evtchn);
-    if (err == 0)
-        q->has_evtchn = true;
-    else
-        weir_bf_queue_down(q);
-    return err;
 }

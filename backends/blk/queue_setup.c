@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A queue's memory, engine and thread: coming and going.
+ */
+#include "backends/blk/queue_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int make_slots(struct weir_blk_queue *q)
+{
+    uint32_t n = weir_blkif_ring_slots(q->pages.n);
+
+    q->slots = calloc(n, sizeof(*q->slots));
+    q->bigs = calloc(WEIR_BLK_BIG, sizeof(*q->bigs));
+    if (q->slots == NULL || q->bigs == NULL ||
+        posix_memalign((void **)&q->bounce, 4096, WEIR_BLK_BOUNCE) != 0)
+        return -ENOMEM;
+    for (uint32_t i = n; i-- > 0;) {
+        q->slots[i].next = q->free;
+        q->free = &q->slots[i];
+    }
+    for (unsigned i = WEIR_BLK_BIG; i-- > 0;) {
+        q->bigs[i].next = q->free_big;
+        q->free_big = &q->bigs[i];
+    }
+    return 0;
+}
+
+static void make_engine(struct weir_blk_queue *q,
+                        const struct weir_blk_queue_config *cfg)
+{
+    struct weir_blk_engine *e = cfg->faults != NULL ? &q->inner : &q->engine;
+    struct weir_vbd *v = cfg->vbd;
+
+    if (v->mem != NULL)
+        weir_blk_engine_memory(e, v->mem, v->mem_size);
+    else if (cfg->aio != NULL && v->back.res.vbd.engine == WEIR_VBD_LIBAIO)
+        weir_blk_engine_aio(e, cfg->aio, v->fd, true);
+    else
+        weir_blk_engine_sync(e, v->fd);
+    if (cfg->faults != NULL) {
+        q->faults = *cfg->faults;
+        weir_blk_engine_fault(&q->engine, &q->inner, &q->faults);
+    }
+}
+
+int weir_blk_queue_new(const struct weir_blk_queue_config *cfg,
+                       struct weir_blk_queue **out)
+{
+    struct weir_blk_queue *q = calloc(1, sizeof(*q));
+    int err;
+
+    if (q == NULL)
+        return -ENOMEM;
+    q->vbd = cfg->vbd;
+    q->port = cfg->vbd->back.port;
+    q->lim = cfg->vbd->lim;
+    q->pages = cfg->ring;
+    q->evtchn = cfg->port;
+    err = weir_blkif_back_init(&q->ring, q->pages.addr, q->pages.n);
+    if (err == 0)
+        err = make_slots(q);
+    if (err == 0) {
+        q->grants = weir_blk_grants_new(q->port, cfg->vbd->back.frontend,
+                                        cfg->persistent, cfg->vbd->back.stats);
+        err = q->grants != NULL ? 0 : -ENOMEM;
+    }
+    if (err != 0) {
+        q->pages.n = 0; /* the caller's still */
+        weir_blk_queue_free(q);
+        return err;
+    }
+    make_engine(q, cfg);
+    *out = q;
+    return 0;
+}
+
+int weir_blk_queue_start(struct weir_blk_queue *q, struct weir_qthread *t,
+                         uint64_t spin_ns)
+{
+    int fd = q->port->ops->evtchn_fd != NULL
+                 ? q->port->ops->evtchn_fd(q->port, q->evtchn)
+                 : -EOPNOTSUPP;
+    int err = fd < 0 ? fd : weir_qthread_add_fd(t, fd, WEIR_BLK_TAG_RING);
+
+    if (err == 0 && q->engine.event_fd >= 0)
+        err = weir_qthread_add_fd(t, q->engine.event_fd, WEIR_BLK_TAG_ENGINE);
+    if (err != 0)
+        return err;
+    q->thread = t;
+    weir_qthread_start(t, &weir_blk_queue_ops, q, spin_ns);
+    return 0;
+}
+
+struct weir_qthread *weir_blk_queue_stop(struct weir_blk_queue *q)
+{
+    struct weir_qthread *t = q->thread;
+
+    if (t != NULL) {
+        weir_qthread_stop(t);
+        weir_qthread_del_fd(t, q->port->ops->evtchn_fd(q->port, q->evtchn));
+        if (q->engine.event_fd >= 0)
+            weir_qthread_del_fd(t, q->engine.event_fd);
+    }
+    while (!weir_blk_queue_ops.drain(q))
+        ;
+    weir_blk_queue_show(q);
+    weir_blk_grants_free(q->grants);
+    q->grants = NULL;
+    q->thread = NULL;
+    if (q->pages.n > 0) {
+        weir_peer_unmap(&q->pages);
+        q->port->ops->evtchn_close(q->port, q->evtchn);
+    }
+    return t;
+}
+
+void weir_blk_queue_free(struct weir_blk_queue *q)
+{
+    weir_blk_grants_free(q->grants);
+    free(q->bounce);
+    free(q->slots);
+    free(q->bigs);
+    free(q);
+}
