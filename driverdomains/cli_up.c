@@ -80,7 +80,7 @@ static int start(struct weir_cli *c, const char *name, const char *sock,
                          strerror(errno));
     snprintf(file, sizeof(file), "log/%s.log", name);
     weir_instance_path(&c->in, file, log, sizeof(log));
-    fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640);
     if (fd < 0)
         return cli_error("%s: %s", log, strerror(errno));
     pid = fork();

@@ -120,7 +120,8 @@ struct weir_restart {
     struct weir_restart *next;
     struct weir_domain_config cfg;
     uint64_t at_ns;
-    uint32_t count;
+    uint32_t count;  /* restarts so far, with this one */
+    uint32_t failed; /* attempts to build it that were refused */
 };
 
 struct weir_devd {
@@ -206,6 +207,8 @@ void weir_dom_check_gone(struct weir_dom *dom);
 void weir_dom_timer(struct weir_dom *dom, uint64_t now);
 void weir_dom_hv_event(struct weir_devd *d, const struct weir_hv_dominfo *i);
 void weir_restart_timer(struct weir_devd *d, uint64_t now);
+/* true: one of that name was waiting, and waits no more. */
+bool weir_restart_cancel(struct weir_devd *d, const char *name);
 
 /* devd_backend.c: which driver domain, and its resource channel */
 int weir_backend_choose(struct weir_devd *d, uint32_t cls, const char *name,

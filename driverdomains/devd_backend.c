@@ -122,7 +122,7 @@ int weir_backend_send(struct weir_dev *dev, uint32_t op)
     else
         fill_vif(dev, &r);
     /* The end of a path tells more than its start. */
-    snprintf(r.label, sizeof(r.label), "%s",
+    snprintf(r.label, sizeof(r.label), "%.63s",
              dev->cls == WEIR_RES_VIF ? dev->tap
              : len < sizeof(r.label)  ? target
                                       : target + len + 1 - sizeof(r.label));

@@ -16,6 +16,8 @@
 
 #define RESTART_FIRST_MS 100
 #define RESTART_LAST_MS  10000
+#define RESTART_TRIES    20
+#define RESTART_CALM_NS  60000000000ull /* so long: not a loop */
 #define KILL_WARN_MS     5000
 
 void weir_dom_log_ready(struct weir_source *s, uint32_t events)
@@ -53,21 +55,57 @@ static void forget(struct weir_dom *dom)
     free(dom);
 }
 
+static uint64_t back_off(uint32_t before)
+{
+    uint64_t ms = RESTART_FIRST_MS;
+
+    for (uint32_t i = 0; i < before && ms < RESTART_LAST_MS; i++)
+        ms *= 2;
+    return (ms < RESTART_LAST_MS ? ms : RESTART_LAST_MS) * 1000000;
+}
+
 static void plan_restart(struct weir_dom *dom)
 {
     struct weir_restart *r = calloc(1, sizeof(*r));
-    uint64_t ms = RESTART_FIRST_MS;
+    uint64_t now = weir_devd_now();
+    bool lived = now - dom->created_ns > RESTART_CALM_NS;
 
     if (!r)
         return;
-    for (uint32_t i = 0; i < dom->restarts && ms < RESTART_LAST_MS; i++)
-        ms *= 2;
     r->cfg = dom->cfg;
     r->count = dom->restarts + 1;
-    r->at_ns = weir_devd_now() +
-               (ms < RESTART_LAST_MS ? ms : RESTART_LAST_MS) * 1000000;
+    r->at_ns = now + back_off(lived ? 0 : dom->restarts);
     r->next = dom->devd->restarts;
     dom->devd->restarts = r;
+}
+
+bool weir_restart_cancel(struct weir_devd *d, const char *name)
+{
+    struct weir_restart **p = &d->restarts, *r;
+
+    while ((r = *p) && strcmp(r->cfg.name, name))
+        p = &r->next;
+    if (!r)
+        return false;
+    *p = r->next;
+    free(r);
+    return true;
+}
+
+/* What it needs may be on its way back, too: a driver domain, say. */
+static void try_later(struct weir_devd *d, struct weir_restart *r,
+                      const struct weir_refusal *why)
+{
+    weir_devd_log("domain %s is not restarted: %s: %s%s", r->cfg.name,
+                  why->where, why->text,
+                  ++r->failed < RESTART_TRIES ? "; will try again" : "");
+    if (r->failed >= RESTART_TRIES) {
+        free(r);
+        return;
+    }
+    r->at_ns = weir_devd_now() + back_off(r->failed);
+    r->next = d->restarts;
+    d->restarts = r;
 }
 
 void weir_restart_timer(struct weir_devd *d, uint64_t now)
@@ -81,9 +119,9 @@ void weir_restart_timer(struct weir_devd *d, uint64_t now)
         return;
     *p = r->next;
     if (weir_dom_create(d, &r->cfg, (struct weir_waiter){0}, r->count, &why))
-        weir_devd_log("domain %s is not restarted: %s: %s", r->cfg.name,
-                      why.where, why.text);
-    free(r);
+        try_later(d, r, &why);
+    else
+        free(r);
 }
 
 void weir_dom_check_gone(struct weir_dom *dom)

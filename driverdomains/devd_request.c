@@ -41,6 +41,7 @@ static int create(struct request *r)
     if (r->d->stopping)
         return weir_refuse(&r->why, -ESHUTDOWN, "name",
                            "the device manager is stopping");
+    weir_restart_cancel(r->d, cfg.name);
     return weir_dom_create(r->d, &cfg, r->w, 0, &r->why);
 }
 
@@ -87,6 +88,10 @@ static int destroy(struct request *r)
     struct weir_dom *dom;
     int rc = target(r, &t, &dom);
 
+    if (rc == -ENOENT && weir_restart_cancel(r->d, t.domain)) {
+        weir_devd_answer(r->d, &r->w, 0, 0, NULL, NULL);
+        return 0;
+    }
     if (rc == 0 && !t.force)
         rc = check_unused(r, dom);
     if (rc)
