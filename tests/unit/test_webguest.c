@@ -322,6 +322,10 @@ static void test_overlap_ends_the_datagram(void **state)
     assert_null(fragment(1, 0, 800, true, 0));
     assert_null(fragment(1, 792, 800, true, 0));
     assert_null(fragment(1, 800, 100, false, 0));
+    /* As many bytes as a whole one has, but not all of them. */
+    assert_null(fragment(4, 0, 800, true, 0));
+    assert_null(fragment(4, 792, 800, true, 0));
+    assert_null(fragment(4, 1600, 100, false, 0));
     /* An end before bytes that are there. */
     assert_null(fragment(2, 1600, 800, true, 0));
     assert_null(fragment(2, 800, 100, false, 0));
