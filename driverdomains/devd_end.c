@@ -288,10 +288,10 @@ void weir_dom_exited(struct weir_source *s, uint32_t events)
     weir_source_close(dom->devd, s);
     dom->pid = 0;
     if (dom == dom->devd->store) {
-        if (!dom->devd->stopping)
-            weir_devd_log("the registry's program ended: %s", status);
-        dom->devd->exit_code = dom->devd->done ? dom->devd->exit_code : 1;
-        dom->devd->done = true;
+        /* Without a registry nothing can be built or taken away in order. */
+        weir_devd_log("the registry's program ended: %s", status);
+        dom->devd->exit_code = 1;
+        weir_devd_stop(dom->devd);
     } else if (dom->phase == WEIR_PHASE_KILLED) {
         bury(dom);
     } else if (dom->phase == WEIR_PHASE_STARTING) {

@@ -5,6 +5,7 @@
 #include "driverdomains/devd.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS 1000
+#define TICK_MS     1000
+#define LOG_BURST   1000u
+#define LOG_STEP_NS 200000000ull /* a line more each */
 
 uint64_t weir_devd_now(void)
 {
@@ -23,14 +26,39 @@ uint64_t weir_devd_now(void)
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
+/* Lines come from what domains do, so their number is bounded. */
+static bool may_log(uint64_t *dropped)
+{
+    static uint64_t since, left = LOG_BURST, lost; /* the log is one, too */
+    uint64_t now = weir_devd_now(), gained = (now - since) / LOG_STEP_NS;
+
+    if (gained) {
+        left = gained > LOG_BURST - left ? LOG_BURST : left + gained;
+        since = now;
+    }
+    if (left == 0) {
+        lost++;
+        return false;
+    }
+    left--;
+    *dropped = lost;
+    lost = 0;
+    return true;
+}
+
 void weir_devd_log(const char *fmt, ...)
 {
     char line[600];
+    uint64_t dropped;
     va_list ap;
 
+    if (!may_log(&dropped))
+        return;
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
+    if (dropped)
+        fprintf(stderr, "weir-devd: (%" PRIu64 " lines dropped)\n", dropped);
     fprintf(stderr, "weir-devd: %s\n", line);
 }
 

@@ -8,8 +8,10 @@ cli_image
 cli_domains
 
 run_once() {
-    w up --memory 256M "$dir/disk.cfg" "$dir/net.cfg" "$dir/web.cfg" ||
+    tag=none
+    w up --memory 256M "$dir/disk.cfg" "$dir/net.cfg" "$dir/web.cfg" >/dev/null ||
         die "up"
+    tag=$(w --json info | jq -r .tag)
 }
 tag=none
 before=$(cli_snapshot)
@@ -76,4 +78,13 @@ for p in $pids; do
 done
 w down || die "down after weir-hv was killed"
 [ "$(cli_snapshot)" = "$before" ] || die "left behind after hv's death"
-echo "up, down, and three kinds of sudden end: nothing stays"
+# The registry is killed: the manager ends all domains, then itself.
+run_once
+manager=$(pgrep -f -- "weir-devd --state-dir $S")
+kill -9 "$(w --json list xenstored | jq -r '.[0].pid')"
+until_ok 20 test ! -d "/proc/$manager" || die "the manager survives the registry"
+[ "$(w --json list | jq length)" = 0 ] || die "domains survive the registry: $(w list)"
+w down || die "down after the registry was killed"
+[ "$(cli_snapshot)" = "$before" ] ||
+    die "left behind: $(diff <(echo "$before") <(cli_snapshot))"
+echo "up, down, and four kinds of sudden end: nothing stays"
