@@ -254,6 +254,7 @@ struct run {
     char output[16384];
     bool clean;
     char reason[120];
+    const char *v2; /* mount point of the version 2 hierarchy to use */
 };
 
 static int start(struct run *r, const char *script, bool resource)
@@ -279,7 +280,14 @@ static int start(struct run *r, const char *script, bool resource)
     ssize_t n;
 
     snprintf(tag, sizeof(tag), "weir-unit-%d", (int)getpid());
-    assert_int_equal(weir_cgroups_open(&g, tag, missing), 0);
+    if (r->v2) {
+        memset(&g, 0, sizeof(g));
+        g.v2 = true;
+        snprintf(g.base[0], sizeof(g.base[0]), "%s/%s", r->v2, tag);
+        assert_int_equal(mkdir(g.base[0], 0755), 0);
+    } else {
+        assert_int_equal(weir_cgroups_open(&g, tag, missing), 0);
+    }
     assert_int_equal(weir_cgroup_make(&g, s.cgroup, &limits, &s.cgroup_fd), 0);
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, r->hv), 0);
@@ -371,6 +379,22 @@ static void without_a_resource_there_is_no_fourth_descriptor(void **state)
     assert_true(r.clean);
 }
 
+/* The kernel puts it there at its birth: there is no moment outside. */
+static void version_2_group_is_entered_at_birth(void **state)
+{
+    static struct run r;
+    static char mount[128];
+
+    (void)state;
+    if (!have_root() || weir_cgroup_mount(slurp("/proc/self/mountinfo"), NULL,
+                                          mount, sizeof(mount)))
+        skip();
+    r.v2 = mount;
+    assert_int_equal(start(&r, "cat /proc/1/cgroup", false), 0);
+    assert_non_null(strstr(r.output, "0::/weir-unit-"));
+    assert_non_null(strstr(r.output, "/7-test\n"));
+}
+
 static void death_by_signal_is_told(void **state)
 {
     static struct run r;
@@ -424,6 +448,7 @@ int main(void)
         cmocka_unit_test(writable_image_has_one_user),
         cmocka_unit_test(program_finds_nothing_but_what_it_is_given),
         cmocka_unit_test(without_a_resource_there_is_no_fourth_descriptor),
+        cmocka_unit_test(version_2_group_is_entered_at_birth),
         cmocka_unit_test(death_by_signal_is_told),
         cmocka_unit_test(missing_program_names_the_step),
     };
