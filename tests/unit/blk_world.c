@@ -17,6 +17,8 @@
 
 #define FRAMES 16384
 
+const char *blk_world_dir = "/tmp";
+
 static const struct weir_back_class *const classes[] = {&weir_vbd_class};
 
 struct weir_resource blk_resource(enum weir_vbd_engine engine, uint64_t size)
@@ -106,12 +108,14 @@ static void start_backend(struct blk_world *w, const struct weir_resource *res)
     w->running = true;
 }
 
-static void stop_backend(struct blk_world *w)
+void blk_world_stop_backend(struct blk_world *w)
 {
     if (!w->running)
         return;
     weir_backend_stop(w->be);
-    pthread_join(w->thread, NULL);
+    if (!w->joined)
+        pthread_join(w->thread, NULL);
+    w->joined = false;
     weir_backend_free(w->be);
     weir_qpool_free(w->pool);
     w->bport->ops->free_pages(w->bport, w->stats, 1);
@@ -122,7 +126,7 @@ static void stop_backend(struct blk_world *w)
 void blk_world_restart_backend(struct blk_world *w,
                                const struct weir_resource *res)
 {
-    stop_backend(w);
+    blk_world_stop_backend(w);
     set(w, BLK_BPATH, "state", "1", BLK_BACK, BLK_FRONT);
     start_backend(w, res);
 }
@@ -135,7 +139,8 @@ void blk_world_start(struct blk_world *w, const struct weir_resource *res,
     w->options.faults = faults;
     w->fd = -1;
     if (res->vbd.engine != WEIR_VBD_MEMORY) {
-        strcpy(w->path, "/tmp/weir-blk-test.XXXXXX");
+        snprintf(w->path, sizeof(w->path), "%s/weir-blk-test.XXXXXX",
+                 blk_world_dir);
         w->fd = mkstemp(w->path);
         assert_true(w->fd >= 0);
         unlink(w->path);
@@ -157,7 +162,7 @@ void blk_world_start(struct blk_world *w, const struct weir_resource *res,
 
 void blk_world_stop(struct blk_world *w)
 {
-    stop_backend(w);
+    blk_world_stop_backend(w);
     weir_gnttab_reap(&w->gnttab);
     weir_fake_store_disconnect(w->store, &w->bus.xs);
     weir_fake_store_free(w->store);

@@ -34,10 +34,13 @@ struct blk_world {
     struct weir_backend *be;
     struct weir_blk_options options;
     pthread_t thread;
-    bool running;
-    char path[64]; /* of the image, when there is one */
+    bool running, joined; /* the backend; its thread, by the test */
+    char path[64];        /* of the image, when there is one */
     int fd;
 };
+
+/* Where images are made: "/tmp". */
+extern const char *blk_world_dir;
 
 /* res: vbd part; size in bytes.  A file is made for engines that need one;
  * faults may be NULL. */
@@ -45,6 +48,7 @@ void blk_world_start(struct blk_world *w, const struct weir_resource *res,
                      const struct weir_blk_faults *faults);
 /* Checks that nothing leaked. */
 void blk_world_stop(struct blk_world *w);
+void blk_world_stop_backend(struct blk_world *w);
 /* The backend's process ends and another one starts on the same device. */
 void blk_world_restart_backend(struct blk_world *w,
                                const struct weir_resource *res);

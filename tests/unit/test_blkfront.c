@@ -10,8 +10,10 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "tests/unit/blk_world.h"
@@ -305,6 +307,40 @@ static void test_file_that_shrinks_gives_io_errors(void **state)
     assert_int_equal(run(WEIR_BLKFRONT_READ, 0, buf, 4096), 0);
 }
 
+static void test_full_host_disk_is_an_error_and_not_the_end(void **state)
+{
+    static char dir[] = "/tmp/weir-full.XXXXXX";
+    uint8_t *buf = calloc(1, MIB);
+    bool mounted;
+
+    (void)state;
+    /* A mount namespace of the test's own: nothing is left behind. */
+    assert_non_null(mkdtemp(dir));
+    mounted = unshare(CLONE_NEWNS) == 0 &&
+              mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+              mount("none", dir, "tmpfs", 0, "size=128k") == 0;
+    if (mounted)
+        blk_world_dir = dir;
+    begin(WEIR_VBD_SYNC, MIB, NULL, NULL);
+    if (mounted) {
+        assert_int_equal(run(WEIR_BLKFRONT_WRITE, 0, buf, 65536), 0);
+        assert_int_equal(run(WEIR_BLKFRONT_WRITE, 128, buf, MIB - 65536), -EIO);
+        assert_int_equal(run(WEIR_BLKFRONT_DISCARD, 0, NULL, MIB), 0);
+        assert_int_equal(run(WEIR_BLKFRONT_WRITE, 8, buf, 65536), 0);
+    }
+    assert_int_equal(run(WEIR_BLKFRONT_READ, 0, buf, MIB), 0);
+    blk_world_dir = "/tmp";
+    close(fx.w.fd);
+    fx.w.fd = -1;
+    weir_blkfront_close(fx.bf);
+    fx.bf = NULL;
+    blk_world_stop_backend(&fx.w);
+    if (mounted)
+        assert_int_equal(umount(dir), 0);
+    assert_int_equal(rmdir(dir), 0);
+    free(buf);
+}
+
 static void test_iops_limit_is_kept(void **state)
 {
     uint8_t buf[512];
@@ -343,7 +379,7 @@ static void test_growing_is_seen_while_connected(void **state)
     /* The control thread is stopped meanwhile: give is its. */
     weir_backend_stop(fx.w.be);
     pthread_join(fx.w.thread, NULL);
-    fx.w.running = false;
+    fx.w.joined = true;
     fx.res.op = WEIR_RES_RESIZE;
     assert_int_equal(weir_backend_give(fx.w.be, &fx.res, NULL, 0), 0);
     for (unsigned i = 0; i < 100 && resized_to == 0; i++)
@@ -352,13 +388,7 @@ static void test_growing_is_seen_while_connected(void **state)
     assert_int_equal(run(WEIR_BLKFRONT_READ, 4095, buf, 512), 0);
     weir_blkfront_close(fx.bf);
     fx.bf = NULL;
-    fx.w.running = true;
-    fx.w.thread = pthread_self();
-    weir_backend_free(fx.w.be);
-    weir_qpool_free(fx.w.pool);
-    fx.w.bport->ops->free_pages(fx.w.bport, fx.w.stats, 1);
-    weir_fake_store_disconnect(fx.w.store, &fx.w.bxs);
-    fx.w.running = false;
+    blk_world_stop_backend(&fx.w);
 }
 
 static void test_backend_that_starts_anew_gets_what_was_in_flight(void **state)
@@ -415,6 +445,7 @@ int main(void)
         T(test_device_errors_reach_the_guest_and_only_its_request),
         T(test_short_and_late_and_refused_transfers_are_completed),
         T(test_file_that_shrinks_gives_io_errors),
+        T(test_full_host_disk_is_an_error_and_not_the_end),
         T(test_iops_limit_is_kept),
         T(test_growing_is_seen_while_connected),
         T(test_backend_that_starts_anew_gets_what_was_in_flight),
