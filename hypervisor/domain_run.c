@@ -41,6 +41,15 @@ void hv_domain_fail(struct hv_domain *d, const char *fmt, ...)
     hv_log("domain %u (%s) ended: %s", d->domid, d->name, reason);
 }
 
+void hv_window_failed(struct hv_domain *d, mfn_t first, uint64_t n, int rc)
+{
+    if (rc == -ESRCH)
+        hv_domain_fail(d, "its process ended");
+    else
+        hv_domain_fail(d, "its window takes no frames %llu+%llu (error %d)",
+                       (unsigned long long)first, (unsigned long long)n, -rc);
+}
+
 static void clear(int eventfd)
 {
     uint64_t n;
@@ -91,9 +100,8 @@ static void fault(struct hv_domain *d, const struct weir_pagefault *f)
     } else {
         rc = weir_pagewin_present(d->win, f->frame, 1, !own && held.rw == 0,
                                   NULL);
-        if (rc < 0 && rc != -ESRCH)
-            hv_domain_fail(d, "frame %llu can't be presented (error %d)", frame,
-                           -rc);
+        if (rc < 0)
+            hv_window_failed(d, f->frame, 1, rc);
     }
 }
 
@@ -199,10 +207,11 @@ static void live(struct hv_domain *d)
         if (p[P_FAULT].revents)
             faults(d);
         console(d, p);
+        /* What it said last comes before its death. */
+        if (p[P_SOCK].revents)
+            hypercalls(d);
         if (p[P_PID].revents)
             hv_domain_fail(d, "its process ended");
-        else if (p[P_SOCK].revents)
-            hypercalls(d);
     }
 }
 

@@ -109,6 +109,9 @@
  *            16 u64 last.  Status 0 or -EPERM (which is counted).
  * GRANT_VERSION 0 u32 version; -ENOSYS for anything but 1
  * TRANSFER    refused: -ENOSYS
+ * FAULTED     0 u64 frame.  The last words of a domain that wrote through its
+ *             read-only window (kernels where that is a SIGSEGV): it is ended
+ *             with a reason that names the frame.
  */
 #define WEIR_HV_MAGIC 0x52494557u /* "WEIR" */
 
@@ -131,6 +134,7 @@ enum weir_hv_op {
     WEIR_HV_IO_QUERY = 16,
     WEIR_HV_GRANT_VERSION = 17,
     WEIR_HV_TRANSFER = 18,
+    WEIR_HV_FAULTED = 19,
 };
 
 #define WEIR_HV_HELLO_REQ  8

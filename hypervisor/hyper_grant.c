@@ -82,8 +82,7 @@ static int present_all(struct hv_domain *d, const struct present *t)
             n++;
         rc = weir_pagewin_present(d->win, t->frame[i], n, t->readonly[i], NULL);
         if (rc < 0) {
-            hv_domain_fail(d, "frame %llu+%u can't be presented (error %d)",
-                           (unsigned long long)t->frame[i], n, -rc);
+            hv_window_failed(d, t->frame[i], n, rc);
             return rc;
         }
     }
@@ -155,8 +154,7 @@ static int weaken(struct hv_domain *d, const struct unmap *u)
             continue;
         rc = weir_pagewin_protect(d->win, u->weaken[i], 1);
         if (rc < 0 && rc != -ENOENT) {
-            hv_domain_fail(d, "frame %llu can't be made read-only (error %d)",
-                           (unsigned long long)u->weaken[i], -rc);
+            hv_window_failed(d, u->weaken[i], 1, rc);
             return rc;
         }
     }

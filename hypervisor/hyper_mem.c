@@ -66,8 +66,7 @@ int hv_op_alloc(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
     }
     rc = weir_pagewin_present(d->win, first, count, false, NULL);
     if (rc < 0) {
-        hv_domain_fail(d, "frames %llu+%u can't be presented (error %d)",
-                       (unsigned long long)first, count, -rc);
+        hv_window_failed(d, first, count, rc);
         return rc;
     }
     hv_track_charge(&d->track, first, count);
@@ -164,10 +163,7 @@ static int extend_table(struct hv_domain *d)
         return rc;
     rc = weir_pagewin_present(d->win, frame, 1, false, NULL);
     if (rc < 0) {
-        hv_domain_fail(d,
-                       "grant table frame %llu can't be presented "
-                       "(error %d)",
-                       (unsigned long long)frame, -rc);
+        hv_window_failed(d, frame, 1, rc);
         return rc;
     }
     hv_track_charge(&d->track, frame, 1);

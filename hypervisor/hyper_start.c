@@ -131,8 +131,7 @@ int hv_op_sealed(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
     setsockopt(d->sock, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
     rc = present_start(d);
     if (rc < 0) {
-        hv_domain_fail(d, "its first frames can't be presented (error %d)",
-                       -rc);
+        hv_window_failed(d, d->grants.first, 1, rc);
         return rc;
     }
     d->sealed = true;

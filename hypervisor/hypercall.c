@@ -33,6 +33,28 @@ static int op_grant_version(struct hv_domain *d, struct hv_request *q,
     return weir_le32(q->p) == 1 ? 0 : -ENOSYS;
 }
 
+/* Believed as far as it harms the caller alone. */
+static int op_faulted(struct hv_domain *d, struct hv_request *q,
+                      struct hv_reply *r)
+{
+    mfn_t frame = weir_le64(q->p);
+
+    (void)r;
+    if (weir_pagewin_one_window(d->win) || frame >= d->m->frames.count)
+        return -EINVAL;
+    if (hv_track_count(&d->track, frame).ro)
+        hv_domain_fail(d,
+                       "domain %u wrote to frame %llu, which it maps "
+                       "read-only",
+                       d->domid, (unsigned long long)frame);
+    else
+        hv_domain_fail(d,
+                       "domain %u touched frame %llu, which is not granted "
+                       "to it",
+                       d->domid, (unsigned long long)frame);
+    return 0;
+}
+
 struct op {
     int (*call)(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
     uint16_t fixed;   /* bytes of payload, without elements */
@@ -58,6 +80,7 @@ static const struct op ops[] = {
     [WEIR_HV_STATS] = {hv_op_stats, 8, 0, false},
     [WEIR_HV_IO_QUERY] = {op_io_query, WEIR_HVCTL_IO_RANGE, 0, false},
     [WEIR_HV_GRANT_VERSION] = {op_grant_version, 4, 0, false},
+    [WEIR_HV_FAULTED] = {op_faulted, 8, 0, false},
 };
 
 static int dispatch(struct hv_domain *d, struct hv_request *q,

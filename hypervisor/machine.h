@@ -116,6 +116,9 @@ void *hv_domain_run(void *domain);
 void hv_domain_fail(struct hv_domain *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* A call on its window failed: likewise. */
+void hv_window_failed(struct hv_domain *d, mfn_t first, uint64_t n, int rc);
+
 /* domain_end.c: own thread.  Kill and wait until nothing is left, then drop
  * what it mapped and close its ports. */
 void hv_domain_kill(struct hv_domain *d);

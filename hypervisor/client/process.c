@@ -241,6 +241,7 @@ int weir_process_seal(struct weir_process *d, unsigned allow, unsigned uid,
         s.uid = number("WEIR_UID", 0);
         s.gid = number("WEIR_GID", 0);
     }
+    weir_process_watch_faults(d);
     rc = weir_seal_enter(&s, &what);
     if (rc < 0)
         return say(d, "seal", what, rc);

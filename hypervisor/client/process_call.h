@@ -91,6 +91,7 @@ void weir_process_evtchn_clear(struct weir_port *p, evtchn_port_t local);
 /* Takes the two descriptors of a port over. */
 int weir_process_port_add(struct weir_process *d, evtchn_port_t port,
                           const int fds[2]);
+void weir_process_watch_faults(const struct weir_process *d);
 uint64_t weir_process_now(struct weir_port *p);
 void weir_process_log(struct weir_port *p, enum weir_log_level level,
                       const char *line);

@@ -16,6 +16,7 @@ struct hv_world {
     char dir[64];
     char socket[96];
     struct weir_hvctl *ctl;
+    int notify; /* where weir-hv announces itself */
 };
 
 struct puppet {
@@ -42,8 +43,5 @@ struct puppet_answer puppet_order(struct puppet *p,
 struct weir_hv_dominfo puppet_info(struct puppet *p);
 /* Until it is CRASHED and its reason contains text; fails after 5 s. */
 void puppet_expect_crash(struct puppet *p, const char *text);
-/* Likewise after a write to a read-only mapping.  Where these have a window
- * of their own (Linux before 6.4) the kernel ends the process by itself. */
-void puppet_expect_write_crash(struct puppet *p, const char *text);
 
 #endif
