@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "backends/common/stats.h"
 
@@ -14,6 +15,12 @@
 #define WEIR_BLK_TAG_ENGINE 1
 #define PUBLISH_AT          4 /* responses held back while there is work */
 #define RETRY_NS            1000000 /* without an event that could have made room */
+
+/* Wake-ups in a row that brought nothing before the thread stops listening for
+ * a while; a storm then costs one look a pause. */
+#define STORM_RUN      8u
+#define STORM_PAUSE_NS 100000
+#define STORM_MAX      6u /* doublings of the pause */
 
 static struct weir_blk_slot *new_slot(struct weir_blk_queue *q)
 {
@@ -139,6 +146,8 @@ static int take(struct weir_blk_queue *q)
         took++;
         n += got == 1;
     }
+    if (took > 0)
+        q->spurious_run = 0;
     if (n > 0)
         weir_blk_queue_batch(q, batch, n);
     return took;
@@ -249,6 +258,24 @@ static bool arm(void *ctx)
     return false;
 }
 
+/* A frontend that notifies for nothing delays nobody but itself. */
+static void spurious(struct weir_blk_queue *q)
+{
+    struct timespec ts = {0, 0};
+    uint32_t more;
+
+    q->delta[WEIR_STAT_VBD_SPURIOUS]++;
+    if (q->spurious_run++ < STORM_RUN)
+        return;
+    more = q->spurious_run - STORM_RUN;
+    if (more >= STORM_MAX) {
+        more = STORM_MAX;
+        q->spurious_run = STORM_RUN + STORM_MAX;
+    }
+    ts.tv_nsec = STORM_PAUSE_NS << more;
+    nanosleep(&ts, NULL);
+}
+
 static void woke(void *ctx, uint32_t tags)
 {
     struct weir_blk_queue *q = ctx;
@@ -261,7 +288,7 @@ static void woke(void *ctx, uint32_t tags)
         q->port->ops->evtchn_clear(q->port, q->evtchn);
         q->delta[WEIR_STAT_VBD_KICKS_IN]++;
         if (!blocked(q) && weir_blkif_back_available(&q->ring) == 0)
-            q->delta[WEIR_STAT_VBD_SPURIOUS]++;
+            spurious(q);
     }
     weir_blkif_back_quiet(&q->ring);
     q->retry_due = true;
