@@ -3,7 +3,7 @@ NETBACK_SRC := $(addprefix backends/net/,vif.c queue.c tx.c txreq.c rx.c \
 	stage.c ctrl.c pool.c mcast.c offload.c switch.c capture.c \
 	sink_tap.c sink_switch.c sink_memory.c)
 $(call lib,weir-netback,$(NETBACK_SRC))
-$(call lib,weir-nethost,$(addprefix backends/net/,rtnl.c hostif.c tap.c))
+$(call lib,weir-nethost,$(addprefix backends/net/,rtnl.c hostif.c tap.c filter.c nft.c))
 $(call prog,weir-netback,backends/net/netback.c,weir-netback weir-back weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
 
 MAN_PAGES += backends/net/weir-netback.8
@@ -14,7 +14,7 @@ FUZZ_SRC_net_request := backends/net/txreq.c backends/net/offload.c
 NET_TEST_LIBS := weir-netback weir-back weir-front weir-fakestore weir-store weir-xenbus weir-fakeport weir-ring
 $(call test,test_net,tests/unit/test_net.c tests/unit/net_world.c,$(NET_TEST_LIBS))
 $(call helper,net_guest,tests/e2e/net_guest.c,weir-front weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
-$(call test,net_check,tests/e2e/net_check.c,weir-launch weir-nethost weir-back weir-xshosted weir-hvclient weir-xenbus weir-ring,-lmnl -lseccomp -lcap-ng)
+$(call test,net_check,tests/e2e/net_check.c,weir-launch weir-nethost weir-back weir-xshosted weir-hvclient weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
 
 $(call helper,bench_net,$(addprefix tests/bench/,bench_net.c net_memif.c net_veth.c),weir-launch weir-back weir-xshosted weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
 BENCHES += $(B)/tests/bench_net $(B)/tests/net_guest

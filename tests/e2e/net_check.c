@@ -4,6 +4,7 @@
  * of its own: frames of all sizes come back unchanged, ping works at all
  * sizes, and the standard tools list the vif.
  */
+#include "backends/net/filter.h"
 #include "backends/net/hostif.h"
 #include "tests/e2e/launch.h"
 
@@ -246,10 +247,100 @@ static void test_errors(void **state)
     assert_int_equal(weir_hostif_up("nolink", &e), -ENODEV);
 }
 
+/* A frame as the guest's tap would bring it; does the bridge see it? */
+static bool passes(int tap, int raw, uint8_t *p, uint32_t len)
+{
+    static uint8_t out[10 + 2000], in[2000];
+    static uint8_t number;
+    p[len - 1] = ++number;
+    if (p[12] == 8 && p[13] == 0) { /* the kernel drops a bad header */
+        uint32_t sum = 0;
+        p[24] = p[25] = 0;
+        for (int i = 14; i < 34; i += 2)
+            sum += (uint32_t)(p[i] << 8 | p[i + 1]);
+        sum = ~((sum & 0xffff) + (sum >> 16));
+        p[24] = (uint8_t)(sum >> 8);
+        p[25] = (uint8_t)sum;
+    }
+    memcpy(out + 10, p, len);
+    assert_int_equal(write(tap, out, 10 + len), 10 + len);
+    struct pollfd pfd = {.fd = raw, .events = POLLIN};
+    while (poll(&pfd, 1, 60) == 1) {
+        ssize_t n = recv(raw, in, sizeof(in), 0);
+        if (n == (ssize_t)len && in[len - 1] == number)
+            return true;
+    }
+    return false;
+}
+
+static void test_filter(void **state)
+{
+    struct weir_hostif_err e;
+    struct weir_tap_config tap = {.name = TAP, .queues = 1, .bridge = BRIDGE};
+    struct weir_filter f = {.table = "weir-test", .vif = TAP};
+    bool created;
+    int fd;
+    (void)state;
+    assert_int_equal(weir_bridge_ensure(BRIDGE, &created, &e), 0);
+    assert_int_equal(weir_tap_create(&tap, &fd, &e), 0);
+    int raw = socket(AF_PACKET, SOCK_RAW, htons(ETH_P_ALL));
+    struct sockaddr_ll sa = {.sll_family = AF_PACKET,
+                             .sll_protocol = htons(ETH_P_ALL),
+                             .sll_ifindex = (int)if_nametoindex(BRIDGE)};
+    assert_int_equal(bind(raw, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    memcpy(f.mac, guest_mac, 6);
+    uint8_t p[64] = {255, 255, 255,  255, 255, 255, 0, 0x16, 0x3e, 0, 0,  5,
+                     8,   0,   0x45, 0,   0,   46,  0, 0,    0,    0, 64, 17};
+    memcpy(p + 26, "\x0a\x4d\0\x02\x0a\x4d\0\x01", 8);
+    bool up = false; /* the bridge's carrier takes a moment */
+    for (int i = 0; i < 50 && !up; i++)
+        up = passes(fd, raw, p, 60);
+    assert_true(up);
+    p[11] = 6;
+    assert_true(passes(fd, raw, p, 60)); /* no filter yet */
+    assert_int_equal(weir_filter_set(&f, &e), 0);
+    listed("nft list table netdev weir-test", "00:16:3e:00:00:05");
+    assert_false(passes(fd, raw, p, 60)); /* a foreign MAC */
+    p[11] = 5;
+    assert_true(passes(fd, raw, p, 60));
+    f.nips = 2;
+    memcpy(f.ip[0], "\x0a\x4d\0\x02", 4);
+    memcpy(f.ip[1], "\x0a\x4d\0\x03", 4);
+    assert_int_equal(weir_filter_set(&f, &e), 0);
+    assert_true(passes(fd, raw, p, 60));
+    p[29] = 3;
+    assert_true(passes(fd, raw, p, 60));
+    p[29] = 4;
+    assert_false(passes(fd, raw, p, 60)); /* a foreign address */
+    p[12] = 0x81;
+    assert_false(passes(fd, raw, p, 60)); /* hidden behind a tag */
+    memcpy(p + 12, "\x08\x06\0\1\x08\0\6\4\0\1\0\x16\x3e\0\0\5", 16);
+    memcpy(p + 28, "\x0a\x4d\0\x02", 4);
+    assert_true(passes(fd, raw, p, 60));
+    p[31] = 9;
+    assert_false(passes(fd, raw, p, 60)); /* ARP for a foreign address */
+    p[31] = 2;
+    p[27] = 7;
+    assert_false(passes(fd, raw, p, 60)); /* and from a foreign station */
+    assert_int_equal(weir_filter_remove("weir-test", TAP, &e), 0);
+    assert_int_equal(weir_filter_remove("weir-test", TAP, &e), 0);
+    assert_true(passes(fd, raw, p, 60));
+    assert_int_equal(weir_filter_remove_table("weir-test", &e), 0);
+    assert_int_equal(weir_filter_remove_table("weir-test", &e), 0);
+    f.vif = "nolink";
+    assert_int_equal(weir_filter_set(&f, &e), -ENODEV);
+    assert_non_null(strstr(e.text, "nolink"));
+    weir_filter_remove_table("weir-test", &e);
+    close(raw);
+    close(fd);
+    assert_int_equal(weir_hostif_delete(BRIDGE, &e), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_filter),
         cmocka_unit_test(test_pool),
         cmocka_unit_test(test_grant_copy),
     };
