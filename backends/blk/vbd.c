@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backends/blk/grants.h"
 #include "backends/blk/queue.h"
@@ -73,6 +74,16 @@ static int take_backing(struct weir_vbd *v)
     return 0;
 }
 
+/* Writing nothing shows whether the descriptor is open for writing. */
+static int check_writable(struct weir_vbd *v)
+{
+    if (v->mem != NULL || v->lim.readonly || pwrite(v->fd, "", 0, 0) == 0)
+        return 0;
+    return refuse(v, -EROFS,
+                  "the image can't be written (%s): attach it read-only",
+                  strerror(errno));
+}
+
 static int check_alignment(struct weir_vbd *v)
 {
     int err = weir_vbd_probe(v);
@@ -130,6 +141,8 @@ static int vbd_open(struct weir_back_dev *dev)
     err = take_backing(v);
     if (err == 0)
         err = take_size(v);
+    if (err == 0)
+        err = check_writable(v);
     if (err == 0)
         err = check_alignment(v);
     if (err != 0)
