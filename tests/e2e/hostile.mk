@@ -1,0 +1,13 @@
+# tests/e2e/hostile: domains that break the rules of design section 8, and the
+# tests that run them beside innocent ones.  Run in the release build and with
+# the sanitizers.
+HOSTILE_LIBS := weir-front weir-hvclient weir-xenbus weir-ring
+HOSTILE_LAB := tests/e2e/hostile_lab.c
+
+$(call helper,hostile_blkfront,$(addprefix tests/e2e/,hostile_blkfront.c \
+	hostile_blk_req.c hostile_blk_ring.c hostile_blk_end.c hostile_disk.c \
+	hostile_dom.c),$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
+$(call helper,hostile_innocent,tests/e2e/hostile_innocent.c \
+	tests/e2e/hostile_dom.c,$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
+$(call test,hostile_blk,tests/e2e/hostile_blk_test.c $(HOSTILE_LAB),\
+	$(LAUNCH_LIBS),$(HVCLIENT_LIBS))

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * hostile_innocent disk|net: a good guest beside hostile ones.  Writes and
+ * reads its disk with checksums, or sends frames from its first vif to its
+ * second; counts them in device/ios; ends when device/stop is there.  Exit 1:
+ * it noticed something.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "frontends/blk/blkfront.h"
+#include "frontends/net/netfront.h"
+#include "tests/e2e/hostile_dom.h"
+
+#define PAGES    16
+#define IO_NS    10000000000u
+#define FRAME    1200u
+#define RESEND   20000000u
+#define REPORT_N 16
+
+static struct hostile h = {.attack = "innocent"};
+static struct weir_front_bus bus;
+
+static bool report(uint64_t ios)
+{
+    uint64_t v;
+
+    if (ios % REPORT_N != 0)
+        return false;
+    HOSTILE_CHECK(&h, weir_xs_write_u64(&bus.xs, 0, "device", "ios", ios) == 0,
+                  "the registry takes no number");
+    return weir_xs_read_u64(&bus.xs, 0, "device", "stop", &v) == 0;
+}
+
+static int io_status;
+static bool io_over;
+
+static void done(struct weir_blkfront_io *io, int status)
+{
+    (void)io;
+    io_status = status;
+    io_over = true;
+}
+
+static void transfer(struct weir_blkfront *bf, enum weir_blkfront_op op,
+                     uint64_t sector, uint8_t *data, size_t len)
+{
+    struct weir_blkfront_vec vec = {data, len};
+    struct weir_blkfront_io io = {
+        .op = op, .sector = sector, .vec = &vec, .nvec = 1, .done = done};
+    uint64_t end = hostile_ms(&h) + 10000;
+    int err;
+
+    io_over = false;
+    err = weir_blkfront_submit(bf, 0, &io);
+    HOSTILE_CHECK(&h, err == 0, "submit: %s", strerror(-err));
+    while (!io_over) {
+        err = weir_blkfront_wait(bf, 0, IO_NS);
+        HOSTILE_CHECK(&h, err >= 0, "disk: %s", strerror(-err));
+        HOSTILE_CHECK(&h, hostile_ms(&h) < end, "an I/O takes 10 s");
+    }
+    HOSTILE_CHECK(&h, io_status == 0, "operation %d: %s", op,
+                  strerror(-io_status));
+}
+
+static void fill(uint8_t *p, size_t len, uint64_t seed)
+{
+    for (size_t i = 0; i < len; i += 8) {
+        uint64_t v = (seed + i) * 0x9e3779b97f4a7c15u;
+
+        memcpy(p + i, &v, 8);
+    }
+}
+
+static void run_disk(void)
+{
+    static uint8_t want[PAGES * 4096];
+    struct weir_blkfront_config cfg = {.poll_bus = true};
+    struct weir_blkfront_info info;
+    struct weir_blkfront *bf;
+    void *room;
+    uint8_t *data;
+    int err = weir_blkfront_open(&bus, 0, &cfg, &bf);
+
+    HOSTILE_CHECK(&h, err == 0, "disk: %s", strerror(-err));
+    weir_blkfront_get_info(bf, &info);
+    HOSTILE_CHECK(&h, weir_blkfront_alloc(bf, PAGES, &room) == 0, "memory");
+    data = room;
+    for (uint64_t ios = 1;; ios++) {
+        size_t len = (1 + ios % PAGES) * 4096;
+        uint64_t sector = ios * 8191 % (info.sectors - PAGES * 8);
+
+        fill(want, len, ios);
+        memcpy(data, want, len);
+        transfer(bf, WEIR_BLKFRONT_WRITE, sector, data, len);
+        memset(data, 0, len);
+        transfer(bf, WEIR_BLKFRONT_READ, sector, data, len);
+        HOSTILE_CHECK(&h, memcmp(data, want, len) == 0,
+                      "sector %llu is not what was written",
+                      (unsigned long long)sector);
+        if (report(ios))
+            break;
+    }
+    weir_blkfront_close(bf);
+}
+
+static struct weir_netfront nf[2];
+
+/* Is it the frame that was sent?  Others may come: the network is shared. */
+static bool arrived(const uint8_t *sent)
+{
+    static uint8_t got[65536];
+
+    for (;;) {
+        int n = weir_netfront_recv(&nf[1], 0, got, sizeof(got), NULL);
+
+        HOSTILE_CHECK(&h, n >= 0 || n == -WEIR_E2BIG, "receive: %s (%s)",
+                      strerror(-n), nf[1].reason ? nf[1].reason : "");
+        if (n == 0)
+            return false;
+        if (n != (int)FRAME || memcmp(got, sent, 24) != 0)
+            continue; /* not ours, or an older one */
+        HOSTILE_CHECK(&h, memcmp(got, sent, FRAME) == 0, "a frame is changed");
+        return true;
+    }
+}
+
+static void exchange(uint64_t seq)
+{
+    static uint8_t frame[FRAME], scratch[65536];
+    struct weir_netfront_vec v = {frame, FRAME};
+    uint64_t end = hostile_ms(&h) + 10000;
+
+    fill(frame, FRAME, seq);
+    memcpy(frame, nf[1].mac, 6);
+    memcpy(frame + 6, nf[0].mac, 6);
+    memcpy(frame + 12, "\x88\xb7", 2);
+    memcpy(frame + 14, &seq, 8);
+    do {
+        int err = weir_netfront_send(&nf[0], 0, &v, 1, NULL);
+
+        HOSTILE_CHECK(&h, err == 0 || err == -WEIR_EAGAIN, "send: %s (%s)",
+                      strerror(-err), nf[0].reason ? nf[0].reason : "");
+        HOSTILE_CHECK(&h, hostile_ms(&h) < end, "no frame arrives for 10 s");
+        weir_netfront_flush(&nf[0], 0);
+        while (weir_netfront_recv(&nf[0], 0, scratch, sizeof(scratch), NULL) !=
+               0)
+            ;
+        if (arrived(frame))
+            return;
+        err = weir_netfront_wait(&nf[1], 0, RESEND);
+        HOSTILE_CHECK(&h, err == 0, "wait: %s", strerror(-err));
+    } while (!arrived(frame));
+}
+
+static void run_net(void)
+{
+    const struct weir_netfront_config cfg = {.spin_ns = UINT64_MAX};
+
+    for (unsigned i = 0; i < 2; i++) {
+        int err = weir_netfront_open(&nf[i], &bus, i, &cfg);
+
+        HOSTILE_CHECK(&h, err == 0, "vif %u: %s", i, strerror(-err));
+        err = weir_front_wait_state(&nf[i].dev, WEIR_XENBUS_CONNECTED,
+                                    10000000000u);
+        HOSTILE_CHECK(&h, err == 0, "vif %u: %s", i, strerror(-err));
+    }
+    for (uint64_t seq = 1;; seq++) {
+        exchange(seq);
+        weir_front_bus_poll(&bus);
+        if (report(seq))
+            break;
+    }
+    weir_netfront_close(&nf[0]);
+    weir_netfront_close(&nf[1]);
+}
+
+int main(int argc, char **argv)
+{
+    /* The bus has the registry ring: hostile_open would open it twice. */
+    int err = weir_process_open(WEIR_FD_HV, &h.process);
+
+    if (err == 0)
+        err = weir_process_seal(
+            h.process, 0,
+            (unsigned)strtoul(getenv("WEIR_UID") ?: "0", NULL, 10),
+            (unsigned)strtoul(getenv("WEIR_GID") ?: "0", NULL, 10));
+    HOSTILE_CHECK(&h, err == 0, "seal: %s", strerror(-err));
+    h.port = weir_process_port(h.process);
+    err = weir_gnttab_init(&h.gnttab, h.port);
+    if (err == 0)
+        err = weir_front_bus_open(&bus, h.port, &h.gnttab);
+    HOSTILE_CHECK(&h, err == 0, "start: %s", strerror(-err));
+    if (argc > 1 && strcmp(argv[1], "net") == 0)
+        run_net();
+    else
+        run_disk();
+    _exit(0); /* sealed: no leak search */
+}
