@@ -145,7 +145,10 @@ start_machine() {
     local from to i
     from=$(date +%s%N)
     up=1
-    weir up "$dir/disk.cfg" "$dir/net.cfg" "$dir/web.cfg" || exit 1
+    weir up "$dir/disk.cfg" "$dir/net.cfg" "$dir/web.cfg" || {
+        tail -q -n 3 "$dir"/state/log/*.log >&2
+        die "weir up failed: the last lines of its logs are above"
+    }
     tag=$(weir --json info | jq -r .tag)
     mapfile -t pids < <(
         weir --json list | jq '.[].pid'
