@@ -79,6 +79,10 @@ static void test_bad_requests_get_errors(void **state)
     r = raw_rw(&f, 0xee, 0, 1);
     EXPECT(&f, r, WEIR_BLKIF_RSP_EOPNOTSUPP);
     still_works(&f);
+    /* Refused by validation, none by what comes after it. */
+    assert_int_equal(
+        ((struct blk_world *)*state)->stats->dev[0].word[WEIR_STAT_VBD_REFUSED],
+        11);
     raw_close(&f);
 }
 
