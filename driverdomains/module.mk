@@ -12,7 +12,8 @@ $(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-back weir-nethost \
 
 CLI_SOURCES := $(addprefix driverdomains/,cli_main.c cli_call.c cli_json.c \
 	cli_create.c cli_list.c cli_stats.c cli_device.c cli_up.c \
-	cli_console.c cli_top.c cli_store.c config_load.c config_disk.c)
+	cli_console.c cli_top.c cli_store.c config_load.c config_keys.c \
+	config_disk.c)
 $(call prog,weir,$(CLI_SOURCES),weir-dd weir-hvclient weir-xshosted \
 	weir-xenbus weir-ring,-lxlutil -lxenlight)
 
@@ -28,7 +29,8 @@ FUZZ_SRC_devctl := $(DD_CODEC) driverdomains/config_value.c
 FUZZ_SRC_config := $(DD_CONFIG)
 
 $(call test,test_dd_config,tests/unit/test_dd_config.c \
-	driverdomains/config_load.c driverdomains/config_disk.c,weir-dd,\
+	driverdomains/config_load.c driverdomains/config_keys.c \
+	driverdomains/config_disk.c,weir-dd,\
 	-lxlutil -lxenlight)
 $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
