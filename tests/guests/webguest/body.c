@@ -27,7 +27,7 @@ static void read_done(struct web_disk_read *r, int status)
 }
 
 /* Start what brings the run that begins at offset into b.  -WEIR_EAGAIN: the
- * disk is full. */
+ * disk's queue is full. */
 static int start(struct web_conn *c, struct web_buf *b, uint64_t offset,
                  const struct web_run *run)
 {
