@@ -23,7 +23,8 @@ w create "$dir/web.cfg" >/dev/null || die "create web"
 until_ok 10 fetch || die "no service"
 kill -9 "$(pid web)"
 until_ok 5 is_gone web || die "a crashed guest stays: $(w list)"
-until_ok 5 test "$(devices)" = 0 || die "its devices stay"
+no_devices() { [ "$(devices)" = 0 ]; }
+until_ok 5 no_devices || die "its devices stay"
 grep -q 'killed by signal 9' "$S/log/web.log" || die "no reason in the log"
 w log web | grep -q 'killed by signal 9' || die "weir log of a dead domain"
 
@@ -33,7 +34,8 @@ w create "$dir/keep.cfg" >/dev/null || die "create keep"
 until_ok 10 fetch || die "no service"
 p=$(pid web)
 kill -9 "$p"
-until_ok 5 test "$(info web manager_state)" = crashed || die "not kept: $(w list)"
+kept() { [ "$(info web manager_state)" = crashed ]; }
+until_ok 5 kept || die "not kept: $(w list)"
 [[ "$(info web reason)" == *signal* || "$(info web reason)" == *ended* ]] ||
     die "reason: $(info web reason)"
 [ "$(devices)" = 1 ] || die "a kept domain lost its devices"
@@ -60,7 +62,8 @@ until_ok 10 fetch || die "the restarted guest does not serve"
 # A driver domain that dies takes its devices along and nobody else.
 kill -9 "$(pid disk)"
 until_ok 5 is_gone disk || die "a dead driver domain stays"
-until_ok 5 test "$(devices)" = 0 || die "its devices stay"
+no_devices() { [ "$(devices)" = 0 ]; }
+until_ok 5 no_devices || die "its devices stay"
 [ "$(state net)/$(state xenstored)" = running/running ] || die "others died"
 # A guest may live on without its disk; if it ends, it is built again as soon
 # as there is a driver domain.
@@ -84,6 +87,27 @@ wait
 [ "$(cat "$dir/rc")" = 1 ] || die "a hanging start succeeded"
 grep -q 'not ready within 10 s' "$dir/err" || die "message: $(cat "$dir/err")"
 [ "$(w --json list | jq -c '[.[] | .name]')" = "$before" ] || die "the hanging one stays"
+
+# A driver domain that stands still: what needs it fails after a deadline,
+# everything else goes on.
+truncate -s 1M "$dir/x.img"
+p=$(pid disk)
+kill -STOP "$p"
+(w block-attach web "$dir/x.img,raw,xvdb,w" 2>"$dir/err"; echo $? >"$dir/rc") &
+sleep 0.3
+timeout 2 "$B/bin/weir" --state-dir "$S" --json block-list web |
+    jq -e '[.[].state] | contains(["attaching"])' >/dev/null || die "block-list hangs"
+w network-attach web bridge=br0 || die "a still disk domain holds the network up"
+w network-detach web 1 || die "network-detach"
+wait
+[ "$(cat "$dir/rc")" = 1 ] || die "an attach nobody took succeeded"
+grep -q 'did not take it in time' "$dir/err" || die "message: $(cat "$dir/err")"
+refused_gone() { [ "$(devices)" = 1 ]; }
+until_ok 10 refused_gone || die "the refused disk stays: $(w block-list)"
+kill -CONT "$p"
+until_ok 10 fetch || die "no service after the driver domain went on"
+w block-attach web "$dir/x.img,raw,xvdb,w" || die "the image is not free"
+w block-detach web xvdb || die "detach"
 
 # pause, unpause, shutdown
 w pause web || die pause
