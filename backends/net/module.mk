@@ -20,4 +20,7 @@ $(call helper,bench_net,$(addprefix tests/bench/,bench_net.c net_memif.c net_vet
 BENCHES += $(B)/tests/bench_net $(B)/tests/net_guest
 $(call test,test_net_hostile,tests/unit/test_net_hostile.c tests/unit/net_raw.c tests/unit/net_world.c,$(NET_TEST_LIBS))
 $(call test,test_netfront_hostile,tests/unit/test_netfront_hostile.c tests/unit/net_world.c,$(NET_TEST_LIBS))
-THREAD_TESTS += test_net
+$(call test,test_net_switch,tests/unit/test_net_switch.c tests/unit/net_world.c,$(NET_TEST_LIBS))
+$(call test,test_net_offload,tests/unit/test_net_offload.c tests/unit/net_world.c,$(NET_TEST_LIBS))
+THREAD_TESTS += test_net test_net_hostile test_net_switch
+$(call test,test_net_parts,tests/unit/test_net_parts.c,weir-netback)

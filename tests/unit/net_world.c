@@ -3,6 +3,7 @@
 #include "backends/common/stats.h"
 #include "backends/net/sink_switch.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#define HDR 10 /* bytes, virtio-net header */
 
 struct net_world *net_world_new(void)
 {
@@ -223,4 +226,43 @@ int net_check(const uint8_t *p, uint32_t len, uint32_t seed)
         if (p[i] != next(&state))
             return -1;
     return 0;
+}
+
+/* From the tap's other end, with a deadline; length without the header. */
+int net_tap_read(int fd, uint8_t *buf)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    if (poll(&p, 1, 2000) != 1)
+        return -1;
+    return (int)read(fd, buf, HDR + 65536) - HDR;
+}
+
+void net_tap_write(int fd, const uint8_t *frame, uint32_t len)
+{
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    static uint8_t buf[HDR + 65536];
+    memset(buf, 0, HDR);
+    memcpy(buf + HDR, frame, len);
+    assert_int_equal(poll(&p, 1, 2000), 1);
+    assert_int_equal(write(fd, buf, HDR + len), HDR + len);
+}
+
+int net_recv(struct weir_netfront *nf, uint8_t *buf, uint32_t size,
+             struct weir_netfront_offload *off)
+{
+    for (int i = 0; i < 20; i++) {
+        int n = weir_netfront_recv(nf, 0, buf, size, off);
+        if (n)
+            return n;
+        assert_int_equal(weir_netfront_wait(nf, 0, UINT64_C(200000000)), 0);
+    }
+    return 0;
+}
+
+/* Statistics are counted after the packets they count. */
+uint64_t net_stat_becomes(struct net_world *w, unsigned word, uint64_t want)
+{
+    for (int i = 0; i < 2000 && net_world_stat(w, 0, word) != want; i++)
+        usleep(1000);
+    return net_world_stat(w, 0, word);
 }

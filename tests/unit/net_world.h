@@ -58,5 +58,14 @@ uint64_t net_world_stat(struct net_world *w, unsigned i, unsigned word);
 /* Frames whose bytes follow from seed and length; check returns 0. */
 void net_fill(uint8_t *p, uint32_t len, uint32_t seed);
 int net_check(const uint8_t *p, uint32_t len, uint32_t seed);
+/* The tap's other end; deadline 2 s.  read: buf gets the 10-byte header and
+ * the frame (room for 10 + 65,536), the frame's length is returned. */
+int net_tap_read(int fd, uint8_t *buf);
+void net_tap_write(int fd, const uint8_t *frame, uint32_t len);
+/* weir_netfront_recv that waits, up to 4 s; 0: nothing came. */
+int net_recv(struct weir_netfront *nf, uint8_t *buf, uint32_t size,
+             struct weir_netfront_offload *off);
+/* Waits up to 2 s for guest 0's word to be want; returns what it is. */
+uint64_t net_stat_becomes(struct net_world *w, unsigned word, uint64_t want);
 
 #endif
