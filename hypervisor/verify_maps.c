@@ -18,20 +18,23 @@ struct map {
     char path[128];
 };
 
-/* "start-end perms offset major:minor inode   path" */
+/* "start-end perms offset major:minor inode   path"; *m stays as it is when
+ * the line is another. */
 static bool parse_header(const char *line, struct map *m)
 {
     unsigned major_n, minor_n;
     uint64_t offset;
+    struct map new = {0};
     int at = 0;
     if (sscanf(line,
                "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
-               &m->start, &m->end, m->perms, &offset, &major_n, &minor_n,
-               &m->ino, &at) < 7)
+               &new.start, &new.end, new.perms, &offset, &major_n, &minor_n,
+               &new.ino, &at) < 7)
         return false;
-    m->dev = makedev(major_n, minor_n);
-    snprintf(m->path, sizeof(m->path), "%s", at ? line + at : "");
-    m->path[strcspn(m->path, "\n")] = '\0';
+    new.dev = makedev(major_n, minor_n);
+    snprintf(new.path, sizeof(new.path), "%s", at ? line + at : "");
+    new.path[strcspn(new.path, "\n")] = '\0';
+    *m = new;
     return true;
 }
 

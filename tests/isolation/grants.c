@@ -243,13 +243,14 @@ static bool work_goes_on(struct lab *l)
     struct dom *d = dom_start(
         l, &(struct dom_how){.allow = WEIR_SEAL_THREADS | WEIR_SEAL_FILE});
     CHECK(d && !d->ready, "no domain");
-    CHECK(TELL(d, P_MALLOC, 4000) == 0, "malloc");
+    int64_t r = TELL(d, P_MALLOC, 800);
+    CHECK(r == 0, "malloc: %" PRId64, r);
     CHECK(TELL(d, P_THREAD) == 0, "thread");
     int64_t before = TELL(d, P_COUNTER);
     for (int i = 0; i < 500 && TELL(d, P_COUNTER) == before; i++)
         usleep(1000);
     CHECK(TELL(d, P_COUNTER) > before, "the thread does not run");
-    CHECK(TELL(d, P_MALLOC, 4000) == 0, "malloc with two threads");
+    CHECK(TELL(d, P_MALLOC, 800) == 0, "malloc with two threads");
     return true;
 }
 

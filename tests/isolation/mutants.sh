@@ -25,6 +25,8 @@ mutant() {
             killed=$((killed + 1))
             echo "ok    without ${hv:-.}/${dom:-.}:" \
                 "$(sed -n "s/^FAIL  \($attack\): [^ ]* /\1: /p" "$log")"
+        elif grep -q "^      .* needs " "$log"; then
+            echo "skip  without ${hv:-.}/${dom:-.}:$(grep " needs " "$log")"
         else
             survived=$((survived + 1))
             echo "FAIL  without ${hv:-.}/${dom:-.}: $attack does not notice:"

@@ -26,8 +26,8 @@
 
 struct slow_disk {
     char file[96], loop[32], group[96];
-    int fd; /* the loop device, O_DIRECT */
-    bool v1;
+    int fd;          /* the loop device, O_DIRECT */
+    bool v1, io_off; /* io_off: to be switched off again */
 };
 
 static bool put(const char *dir, const char *file, const char *text)
@@ -56,6 +56,18 @@ static int attach(struct slow_disk *s)
     return s->fd < 0 ? -1 : 0;
 }
 
+#define V2 "/sys/fs/cgroup"
+static bool switch_io_on(struct slow_disk *s)
+{
+    char text[256] = "";
+    FILE *f = fopen(V2 "/cgroup.subtree_control", "re");
+    bool there = f && fgets(text, sizeof(text), f) && strstr(text, "io");
+    if (f)
+        fclose(f);
+    s->io_off = !there;
+    return there || put(V2, "cgroup.subtree_control", "+io");
+}
+
 static bool throttle(struct slow_disk *s)
 {
     struct stat st;
@@ -64,7 +76,7 @@ static bool throttle(struct slow_disk *s)
         !access("/sys/fs/cgroup/blkio/blkio.throttle.read_bps_device", F_OK);
     snprintf(s->group, sizeof(s->group), "%s/weir-isolation-%d",
              s->v1 ? "/sys/fs/cgroup/blkio" : "/sys/fs/cgroup", (int)getpid());
-    if (!s->v1 && !put("/sys/fs/cgroup", "cgroup.subtree_control", "+io"))
+    if (!s->v1 && !switch_io_on(s))
         return false;
     if (mkdir(s->group, 0755) || fstat(s->fd, &st))
         return false;
@@ -100,6 +112,8 @@ static void disk_end(struct slow_disk *s)
     for (int i = 0; s->group[0] && rmdir(s->group) && errno == EBUSY && i < 500;
          i++)
         usleep(10000);
+    if (s->io_off)
+        put(V2, "cgroup.subtree_control", "-io");
     unlink(s->file);
 }
 
