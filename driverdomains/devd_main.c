@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -262,6 +262,17 @@ static void remove_all(struct weir_devd *d)
         close(d->epoll_fd);
 }
 
+/* A few descriptors a domain and device. */
+static void raise_files(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+        l.rlim_cur = l.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct weir_devd d = {
@@ -275,6 +286,7 @@ int main(int argc, char **argv)
     const char *dir = parse(argc, argv);
 
     setvbuf(stderr, NULL, _IOLBF, 0);
+    raise_files();
     umask(022);
     if (acquire(&d, dir)) {
         remove_all(&d);
