@@ -11,3 +11,9 @@ $(call helper,hostile_innocent,tests/e2e/hostile_innocent.c \
 	tests/e2e/hostile_dom.c,$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
 $(call test,hostile_blk,tests/e2e/hostile_blk_test.c $(HOSTILE_LAB),\
 	$(LAUNCH_LIBS),$(HVCLIENT_LIBS))
+
+$(call helper,hostile_netfront,$(addprefix tests/e2e/,hostile_netfront.c \
+	hostile_net_tx.c hostile_net_ring.c hostile_vif.c hostile_dom.c),\
+	$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
+$(call test,hostile_net,tests/e2e/hostile_net_test.c $(HOSTILE_LAB),\
+	$(LAUNCH_LIBS),$(HVCLIENT_LIBS))
