@@ -90,6 +90,8 @@ static void gso_in(bool accepts)
                 weir_net_fold(weir_net_sum(in + 34, (unsigned)n - 34, sum)),
                 0xffff);
             seen += (unsigned)n - 54;
+            /* PSH is the last one's */
+            assert_int_equal(in[47], seen == payload ? 0x18 : 0x10);
         }
     }
     assert_int_equal(net_world_free(w), 0);
