@@ -143,11 +143,25 @@ static void weather_storm(struct weir_vif_queue *q)
     nanosleep(&ts, NULL);
 }
 
+/* Events that came while the thread was awake and looking are old news: left
+ * pending they would wake it for nothing.  What comes from here on is seen by
+ * the looks of arm or stays pending. */
+static void forget_events(struct weir_vif_queue *q)
+{
+    struct weir_port *p = q->vif->dev.port;
+    p->ops->evtchn_clear(p, q->tx_evtchn);
+    if (q->rx_evtchn != q->tx_evtchn)
+        p->ops->evtchn_clear(p, q->rx_evtchn);
+    if (!q->index && q->vif->ctrl_evtchn)
+        p->ops->evtchn_clear(p, q->vif->ctrl_evtchn);
+}
+
 static bool arm(void *ctx)
 {
     struct weir_vif_queue *q = ctx;
     struct weir_vif *vif = q->vif;
     weather_storm(q);
+    forget_events(q);
     if (q->rate_wait_ns)
         weir_qthread_timer(q->thread, q->rate_wait_ns);
     else if (weir_netif_tx_back_arm(&q->tx))
