@@ -41,13 +41,13 @@ static char nbd_socket[96];
 
 static void clean_up(void)
 {
-    launch_stop(&machine);
     if (nbd > 0) {
         kill(nbd, SIGTERM);
         waitpid(nbd, NULL, 0);
         nbd = 0;
-        unlink(nbd_socket);
+        unlink(nbd_socket); /* before the directory goes */
     }
+    launch_stop(&machine);
     if (zram >= 0) {
         char cmd[160];
 
