@@ -271,12 +271,15 @@ static void lose_uffd(int memfd)
 
 static void leave_child(int memfd)
 {
+    pid_t parent = getpid();
     close(memfd);
-    if (!fork()) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        for (;;)
-            pause();
-    }
+    if (fork())
+        return;
+    /* the parent may be gone before the death signal is set */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    while (getppid() == parent)
+        usleep(10000);
+    _exit(0);
 }
 
 static void *wait_here(void *arg)
