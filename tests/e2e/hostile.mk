@@ -17,3 +17,11 @@ $(call helper,hostile_netfront,$(addprefix tests/e2e/,hostile_netfront.c \
 	$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
 $(call test,hostile_net,tests/e2e/hostile_net_test.c $(HOSTILE_LAB),\
 	$(LAUNCH_LIBS),$(HVCLIENT_LIBS))
+
+$(call helper,hostile_backend,$(addprefix tests/e2e/,hostile_backend.c \
+	hostile_back_disk.c hostile_back_net.c hostile_dom.c),\
+	$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
+$(call helper,hostile_victim,tests/e2e/hostile_victim.c \
+	tests/e2e/hostile_dom.c,$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
+$(call test,hostile_back,tests/e2e/hostile_back_test.c $(HOSTILE_LAB),\
+	$(LAUNCH_LIBS),$(HVCLIENT_LIBS))

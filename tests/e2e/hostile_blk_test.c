@@ -79,7 +79,7 @@ static struct launch_dom *hostile_guest(struct weir_resource res[2],
     image("ro.img", IMAGE_BYTES, ro);
     assert_int_equal(
         attach(g, &res[0], 51712, rw_path, O_RDWR, WEIR_VBD_DISCARD), 0);
-    assert_int_equal(attach(g, &res[1], 51728, ro, O_RDONLY,
+    assert_int_equal(attach(g, &res[1], 51728, ro, O_RDWR,
                             WEIR_VBD_READONLY | WEIR_VBD_DISCARD),
                      0);
     return g;

@@ -94,7 +94,9 @@ void lab_fail(struct lab *lab, const char *fmt, ...)
     va_end(ap);
     /* The next test has a domain of the same name. */
     for (unsigned i = 0; i < LAUNCH_DOMS; i++)
-        if (strcmp(lab->l.dom[i].name, "hostile") == 0)
+        if (strcmp(lab->l.dom[i].name, "hostile") == 0 ||
+            strcmp(lab->l.dom[i].name, "victim") == 0 ||
+            strcmp(lab->l.dom[i].name, "odd") == 0)
             launch_destroy(&lab->l, &lab->l.dom[i]);
     if (text != NULL)
         fprintf(stderr, "---- what the domains said:\n%s\n----\n",
