@@ -129,7 +129,7 @@ static void connect_disk(struct server *s, const char *sectors,
 
 static void storm(struct server *s)
 {
-    uint64_t end = hostile_ms(s->b->h) + 1500;
+    uint64_t end = hostile_ms(s->b->h) + 600;
 
     while (hostile_ms(s->b->h) < end)
         for (unsigned i = 0; i < 1000; i++)
