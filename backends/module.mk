@@ -1,6 +1,6 @@
 # backends: what this folder builds; the macros are in ../Makefile
-BACK_SOURCES := $(addprefix backends/common/,backend.c backend_dev.c \
-	backend_resource.c resource.c stats.c limit.c peer.c qthread.c domain_main.c)
+BACK_SOURCES := $(addprefix backends/common/,backend.c backend_slot.c \
+	backend_dev.c backend_resource.c resource.c stats.c limit.c peer.c qthread.c domain_main.c)
 
 $(call lib,weir-back,$(BACK_SOURCES))
 
@@ -11,3 +11,6 @@ $(call lib,weir-launch,tests/e2e/launch.c tests/e2e/launch_dev.c)
 
 include backends/blk/module.mk
 include backends/net/module.mk
+
+$(call test,test_xenbus_dev,tests/unit/test_xenbus_dev.c,weir-front weir-back \
+	$(XS_TEST_LIBS) weir-fakeport weir-ring)

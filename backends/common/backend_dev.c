@@ -7,12 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-#include "backends/common/resource.h"
-#include "backends/common/stats.h"
 
 #define TX_TRIES 32
 #define STEPS    8
@@ -26,54 +21,6 @@ void weir_back_log(struct weir_back_dev *dev, enum weir_log_level level,
              dev->cls->name, dev->frontend, dev->devid,
              dev->res.label[0] != '\0' ? ", " : "", dev->res.label, text);
     dev->port->ops->log(dev->port, level, line);
-}
-
-struct weir_back_slot *weir_back_find(struct weir_backend *be,
-                                      const struct weir_back_class *cls,
-                                      domid_t frontend, uint32_t devid)
-{
-    for (unsigned i = 0; i < be->nslots; i++) {
-        struct weir_back_dev *d = be->slots[i].dev;
-
-        if (d != NULL && d->cls == cls && d->frontend == frontend &&
-            d->devid == devid)
-            return &be->slots[i];
-    }
-    return NULL;
-}
-
-struct weir_back_slot *weir_back_add(struct weir_backend *be,
-                                     const struct weir_back_class *cls,
-                                     domid_t frontend, uint32_t devid)
-{
-    struct weir_back_slot *s = NULL;
-    struct weir_back_dev *d;
-
-    for (unsigned i = 0; i < be->nslots && s == NULL; i++)
-        if (be->slots[i].dev == NULL)
-            s = &be->slots[i];
-    d = s != NULL ? calloc(1, cls->dev_size) : NULL;
-    if (d == NULL)
-        return NULL;
-    memset(s, 0, sizeof(*s));
-    d->cls = cls;
-    d->be = be;
-    d->port = be->cfg.port;
-    d->xs = be->cfg.xs;
-    d->frontend = frontend;
-    d->devid = devid;
-    d->state = WEIR_XENBUS_INITIALISING;
-    d->slot = (unsigned)(s - be->slots);
-    snprintf(d->path, sizeof(d->path), "backend/%s/%u/%" PRIu32, cls->name,
-             frontend, devid);
-    d->stats =
-        weir_stats_claim(be->cfg.stats, cls->resource_class, frontend, devid);
-    if (d->stats == NULL)
-        d->stats = &s->spare;
-    pthread_mutex_lock(&be->lock);
-    s->dev = d;
-    pthread_mutex_unlock(&be->lock);
-    return s;
 }
 
 static void set_state(struct weir_back_dev *d, enum weir_xenbus_state state)
@@ -122,14 +69,43 @@ static const char *reason_of(struct weir_back_dev *d, int err,
     return room;
 }
 
+/* The queue threads are stopped then, so a failure one of them reported belongs
+ * to the connection that ended, not to the next. */
+static void disconnect(struct weir_back_slot *s)
+{
+    struct weir_backend *be = s->dev->be;
+
+    s->dev->cls->disconnect(s->dev);
+    pthread_mutex_lock(&be->lock);
+    s->failure[0] = '\0';
+    pthread_mutex_unlock(&be->lock);
+}
+
+/* A frontend can come back and fail as often as it likes: neither the log nor
+ * the channel to the manager grows with that. */
+static void tell_failure(struct weir_back_slot *s, const char *reason)
+{
+    struct weir_back_dev *d = s->dev;
+    char text[WEIR_BACK_FAILURE + 80];
+
+    if (weir_limit_take(&s->tell, 1, d->port->ops->now_ns(d->port)) != 0) {
+        s->untold++;
+        return;
+    }
+    snprintf(text, sizeof(text), "%s (%u failures before it not told)", reason,
+             s->untold);
+    weir_back_log(d, WEIR_LOG_WARN, s->untold != 0 ? text : reason);
+    weir_back_answer(d->be, WEIR_RES_EV_ERROR, &d->res, reason);
+    s->untold = 0;
+}
+
 void weir_back_fail_now(struct weir_back_slot *s, const char *reason)
 {
     struct weir_back_dev *d = s->dev;
 
     if (s->open)
-        d->cls->disconnect(d);
-    weir_back_log(d, WEIR_LOG_WARN, reason);
-    weir_back_answer(d->be, WEIR_RES_EV_ERROR, &d->res, reason);
+        disconnect(s);
+    tell_failure(s, reason);
     if (s->in_registry) {
         weir_xs_write_key(d->xs, 0, d->path, "error", reason);
         set_state(d, WEIR_XENBUS_CLOSING);
@@ -190,17 +166,17 @@ static bool act(struct weir_back_slot *s, enum weir_xenbus_action what)
     case WEIR_XB_INIT:
         return init_dev(s);
     case WEIR_XB_REINIT:
-        d->cls->disconnect(d);
+        disconnect(s);
         return init_dev(s);
     case WEIR_XB_CONNECT:
         return connect_dev(s);
     case WEIR_XB_CLOSE:
-        d->cls->disconnect(d);
+        disconnect(s);
         set_state(d, WEIR_XENBUS_CLOSING);
         return true;
     case WEIR_XB_CLOSED:
     case WEIR_XB_REMOVE:
-        d->cls->disconnect(d);
+        disconnect(s);
         set_state(d, WEIR_XENBUS_CLOSED);
         return false;
     default:
@@ -224,7 +200,7 @@ void weir_back_follow(struct weir_back_slot *s)
         enum weir_xenbus_state peer = frontend_state(s->dev);
 
         if (detached(s, peer)) {
-            s->dev->cls->disconnect(s->dev);
+            disconnect(s);
             set_state(s->dev, WEIR_XENBUS_CLOSED);
             weir_back_release(s);
             return;
@@ -241,17 +217,6 @@ void weir_back_follow(struct weir_back_slot *s)
         if (!act(s, weir_xenbus_back_next(s->dev->state, peer)))
             return;
     }
-}
-
-static void watch_frontend(struct weir_back_dev *d, bool on)
-{
-    char path[WEIR_BACK_PATH + 8];
-
-    snprintf(path, sizeof(path), "%s/state", d->frontend_path);
-    if (on)
-        weir_xs_watch(d->xs, path, d->path);
-    else
-        weir_xs_unwatch(d->xs, path, d->path);
 }
 
 /* The directory is the toolstack's work; what a frontend could have a hand in
@@ -324,7 +289,7 @@ void weir_back_probe(struct weir_back_slot *s)
         return;
     }
     s->in_registry = true;
-    watch_frontend(d, true);
+    weir_back_watch(d, true);
     open_dev(s);
 }
 
@@ -363,30 +328,8 @@ void weir_back_detach(struct weir_back_slot *s)
         weir_back_release(s);
         return;
     }
-    if (s->dev->state == WEIR_XENBUS_CONNECTED)
+    /* Also one of our predecessor's, which has not published again yet. */
+    if (s->dev->state < WEIR_XENBUS_CLOSING)
         set_state(s->dev, WEIR_XENBUS_CLOSING);
     weir_back_follow(s);
-}
-
-void weir_back_release(struct weir_back_slot *s)
-{
-    struct weir_back_dev *d = s->dev;
-
-    if (s->open) {
-        d->cls->disconnect(d);
-        d->cls->close(d);
-    }
-    if (d->frontend_path[0] != '\0')
-        watch_frontend(d, false);
-    for (unsigned i = 0; i < d->nfds; i++)
-        if (d->fds[i] >= 0)
-            close(d->fds[i]);
-    if (s->has_resource)
-        weir_back_answer(d->be, WEIR_RES_EV_DETACHED, &d->res, NULL);
-    if (d->stats != &s->spare)
-        weir_stats_release(d->stats);
-    pthread_mutex_lock(&d->be->lock);
-    s->dev = NULL;
-    pthread_mutex_unlock(&d->be->lock);
-    free(d);
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "backends/common/backend.h"
+#include "backends/common/limit.h"
 
 #define WEIR_BACK_FAILURE 120 /* bytes of a reason, with its NUL */
 
@@ -17,10 +18,12 @@ struct weir_back_slot {
     struct weir_back_dev *dev; /* NULL: free */
     bool in_registry;          /* directory read, frontend watched */
     bool has_resource;
-    bool open;                       /* cls->open succeeded */
-    bool stale_peer;                 /* the frontend is a predecessor's still */
-    bool detaching;                  /* DETACH came: release when closed */
-    struct weir_dev_stats spare;     /* when the statistics page is full */
+    bool open;                   /* cls->open succeeded */
+    bool stale_peer;             /* the frontend is a predecessor's still */
+    bool detaching;              /* DETACH came: release when closed */
+    struct weir_limit tell;      /* failures: log and manager, one a second */
+    unsigned untold;             /* failures since the last one told */
+    struct weir_dev_stats spare; /* when the statistics page is full */
     char failure[WEIR_BACK_FAILURE]; /* under the lock; "" : none */
 };
 
@@ -34,13 +37,19 @@ struct weir_backend {
     struct weir_back_slot slots[];
 };
 
-/* backend_dev.c: one device, on the control thread. */
+/* backend_slot.c, on the control thread. */
 struct weir_back_slot *weir_back_find(struct weir_backend *be,
                                       const struct weir_back_class *cls,
                                       domid_t frontend, uint32_t devid);
 struct weir_back_slot *weir_back_add(struct weir_backend *be,
                                      const struct weir_back_class *cls,
                                      domid_t frontend, uint32_t devid);
+/* Everything off, slot free; descriptors closed. */
+void weir_back_release(struct weir_back_slot *s);
+/* Hear of the frontend's state, or no more. */
+void weir_back_watch(struct weir_back_dev *dev, bool on);
+
+/* backend_dev.c: one device, on the control thread. */
 /* Is the directory there, still there, gone?  Follow it. */
 void weir_back_probe(struct weir_back_slot *s);
 /* The frontend's state may have changed. */
@@ -51,8 +60,6 @@ void weir_back_detach(struct weir_back_slot *s);
 void weir_back_resized(struct weir_back_slot *s);
 /* Broken: disconnect, say why, go to Closing. */
 void weir_back_fail_now(struct weir_back_slot *s, const char *reason);
-/* Everything off, slot free; descriptors closed. */
-void weir_back_release(struct weir_back_slot *s);
 
 /* backend_resource.c: takes in what the resource channel brought. */
 void weir_back_resources(struct weir_backend *be);

@@ -305,8 +305,9 @@ int weir_front_bus_poll(struct weir_front_bus *bus)
     return n;
 }
 
-/* Sleep until the registry has something, in slices: *left shrinks. */
-static int bus_sleep(struct weir_front_bus *bus, uint64_t until)
+/* Sleep until the registry has something, in slices; only look at the clock
+ * when it just had: a backend that always has news must not stop it. */
+static int bus_sleep(struct weir_front_bus *bus, bool busy, uint64_t until)
 {
     uint64_t now = bus->port->ops->now_ns(bus->port);
     uint64_t slice;
@@ -314,6 +315,8 @@ static int bus_sleep(struct weir_front_bus *bus, uint64_t until)
 
     if (now >= until)
         return -WEIR_ETIMEDOUT;
+    if (busy)
+        return 0;
     slice = until - now < POLL_SLICE_NS ? until - now : POLL_SLICE_NS;
     err = bus->xs.transport->wait(&bus->xs, false, slice);
     return err == -WEIR_ETIMEDOUT || err == -WEIR_EAGAIN ? 0 : err;
@@ -340,9 +343,7 @@ int weir_front_wait_state(struct weir_front_dev *dev,
             return 0;
         if (dev->state == WEIR_XENBUS_CLOSED)
             return -WEIR_ENOTCONN;
-        if (err > 0)
-            continue;
-        err = bus_sleep(dev->bus, until);
+        err = bus_sleep(dev->bus, err > 0, until);
         if (err != 0)
             return err;
     }
@@ -363,7 +364,7 @@ int weir_front_detach(struct weir_front_dev *dev)
             if (peer == WEIR_XENBUS_UNKNOWN || peer == WEIR_XENBUS_CLOSING ||
                 peer == WEIR_XENBUS_CLOSED || peer == WEIR_XENBUS_INITIALISING)
                 break;
-            err = bus_sleep(dev->bus, until);
+            err = bus_sleep(dev->bus, false, until);
             if (weir_front_bus_poll(dev->bus) < 0)
                 break;
         }
