@@ -143,16 +143,14 @@ static void unmap_decide(struct hv_domain *d, struct unmap *u, unsigned count)
     }
 }
 
-/* Frames mapped read-write and read-only lose the former.  One taken off in
- * this batch altogether is looked at instead. */
+/* Frames mapped read-write and read-only lose the former; also one whose last
+ * mapping this batch wants to end: if its page turns out to be there still,
+ * that mapping stays, and is the read-only one. */
 static int weaken(struct hv_domain *d, const struct unmap *u)
 {
     for (unsigned i = 0; i < u->nweaken; i++) {
-        int rc;
+        int rc = weir_pagewin_protect(d->win, u->weaken[i], 1);
 
-        if (hv_track_count(&d->track, u->weaken[i]).ro == 0)
-            continue;
-        rc = weir_pagewin_protect(d->win, u->weaken[i], 1);
         if (rc < 0 && rc != -ENOENT) {
             hv_window_failed(d, u->weaken[i], 1, rc);
             return rc;
@@ -161,6 +159,7 @@ static int weaken(struct hv_domain *d, const struct unmap *u)
     return 0;
 }
 
+/* seen NULL: no page is known to have lost anything, so no mapping ends. */
 static void unmap_finish(struct hv_domain *d, struct unmap *u, unsigned count,
                          const int *seen, struct hv_scrub *s)
 {
@@ -173,7 +172,7 @@ static void unmap_finish(struct hv_domain *d, struct unmap *u, unsigned count,
         if (u->status[i] != WEIR_GNTST_OKAY)
             continue;
         h = hv_track_get(&d->track, u->handle[i]);
-        if (u->check[i] && seen[looked++] != 0) {
+        if (!seen || (u->check[i] && seen[looked++] != 0)) {
             hv_track_undrop(&d->track, h->frame, h->readonly);
             h->ending = false;
             u->status[i] = WEIR_GNTST_BAD_VIRT_ADDR;
@@ -201,11 +200,10 @@ int hv_op_unmap(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
     pthread_mutex_unlock(&d->m->lock);
     if (u.nframes)
         rc = weir_pagewin_check_unmapped(d->win, u.frame, u.nframes, seen);
-    for (unsigned i = 0; rc < 0 && i < u.nframes; i++)
-        seen[i] = -EBUSY;
-    rc = weaken(d, &u);
+    if (rc == 0)
+        rc = weaken(d, &u);
     pthread_mutex_lock(&d->m->lock);
-    unmap_finish(d, &u, q->count, seen, &s);
+    unmap_finish(d, &u, q->count, rc == 0 ? seen : NULL, &s);
     pthread_mutex_unlock(&d->m->lock);
     hv_scrub(d->m, &s);
     for (unsigned i = 0; i < q->count; i++)

@@ -463,18 +463,6 @@ static void a_domain_that_floods_stops_only_itself(void **state)
     assert_int_equal(puppet_destroy(&b), 0);
 }
 
-static void a_domain_that_never_stops_calling_is_destroyed(void **state)
-{
-    struct puppet a = start("a");
-    struct puppet_order o = {.op = PUPPET_SPIN};
-
-    (void)state;
-    assert_int_equal(send(a.fd, &o, sizeof(o), 0), sizeof(o));
-    usleep(50000);
-    assert_true(puppet_info(&a).hypercalls > 100);
-    assert_int_equal(puppet_destroy(&a), 0);
-}
-
 static void a_broken_control_client_is_cut_off_alone(void **state)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -545,8 +533,6 @@ int main(void)
         cmocka_unit_test_teardown(nonsense_hypercalls_get_errors, clear),
         cmocka_unit_test_teardown(a_domain_that_floods_stops_only_itself,
                                   clear),
-        cmocka_unit_test_teardown(
-            a_domain_that_never_stops_calling_is_destroyed, clear),
         cmocka_unit_test_teardown(subscribers_see_a_crash, clear),
         cmocka_unit_test_teardown(a_broken_control_client_is_cut_off_alone,
                                   clear),

@@ -209,6 +209,37 @@ static int64_t flood(uint64_t n)
     return 0;
 }
 
+/* weir-hv never finds the socket empty. */
+static int64_t spin(uint64_t under_way)
+{
+    uint8_t reply[WEIR_HV_MSG_MAX];
+    int64_t rc = flood(under_way);
+
+    while (rc == 0 && recv(3, reply, sizeof(reply), 0) > 0)
+        rc = flood(1);
+    return rc;
+}
+
+static int64_t holes(uint64_t n)
+{
+    void *p = NULL;
+    int rc = port->ops->alloc_pages(port, (unsigned)n, &p);
+
+    for (uint64_t i = 0; rc == 0 && i < n; i += 2)
+        port->ops->free_pages(port, (uint8_t *)p + i * 4096, 1);
+    return rc;
+}
+
+static int64_t churn(uint64_t n)
+{
+    void *p = NULL;
+    int rc;
+
+    while ((rc = port->ops->alloc_pages(port, (unsigned)n, &p)) == 0)
+        port->ops->free_pages(port, p, (unsigned)n);
+    return rc;
+}
+
 static int64_t pages(const struct puppet_order *o, struct puppet_answer *r)
 {
     void *p = NULL;
@@ -321,9 +352,11 @@ static int64_t obey(const struct puppet_order *o, struct puppet_answer *r)
     case PUPPET_IO:
         return weir_process_io_query(process, (unsigned)o->a, o->b, o->c);
     case PUPPET_SPIN:
-        while (port->ops->alloc_pages(port, UINT32_MAX, NULL) != 0)
-            continue;
-        return 0;
+        return spin(o->a);
+    case PUPPET_HOLES:
+        return holes(o->a);
+    case PUPPET_CHURN:
+        return churn(o->a);
     case PUPPET_FLOOD:
         return flood(o->a);
     default:

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Sealed domains that mean harm: to what they no longer hold, to weir-hv's
+ * time, and to the other domains'.
+ */
+#include "hypervisor/codec.h"
+#include "ring/error.h"
+#include "ring/grant_abi.h"
+#include "tests/e2e/hv_driver.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct hv_world world;
+
+static int setup(void **state)
+{
+    (void)state;
+    hv_world_start(&world, "512M");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    hv_world_stop(&world);
+    return 0;
+}
+
+static int clear(void **state)
+{
+    (void)state;
+    hv_world_clear(&world);
+    return 0;
+}
+
+static struct puppet start(const char *name, uint32_t frames)
+{
+    return puppet_start(
+        &world, (struct weir_hv_create){.name = name, .max_frames = frames});
+}
+
+/* Sends an order that the puppet never answers. */
+static void set_going(struct puppet *p, enum puppet_op op, uint64_t a)
+{
+    struct puppet_order o = {.op = op, .a = a};
+
+    assert_int_equal(send(p->fd, &o, sizeof(o), MSG_NOSIGNAL), sizeof(o));
+}
+
+/* One frame, a reference for writing and one for reading.  Both mappings are
+ * ended in one batch while the page is still there: that of the writing one
+ * may only end if writing ends with it. */
+static void a_write_mapping_takes_its_access_along(void **state)
+{
+    struct puppet g = start("granter", 0), m = start("mapper", 0);
+    struct puppet_answer page = puppet_do(&g, PUPPET_ALLOC, 1, 0, 0, 0), rw, ro;
+    struct puppet_order o = {
+        .op = PUPPET_RAW, .a = WEIR_HV_UNMAP, .b = 8, .c = 2, .d = 8};
+    struct puppet_answer r;
+    int32_t status[2];
+
+    (void)state;
+    puppet_do(&g, PUPPET_GRANT, 9, m.domid, page.v[1], 0);
+    puppet_do(&g, PUPPET_GRANT, 10, m.domid, page.v[1], 1);
+    rw = puppet_do(&m, PUPPET_MAP, g.domid, 9, 0, 0);
+    ro = puppet_do(&m, PUPPET_MAP, g.domid, 10, 1, 0);
+    assert_int_equal(rw.rc, 0);
+    if (ro.rc != 0) /* a kernel with two windows: one or the other */
+        return;
+    weir_put32((uint8_t *)o.data, (uint32_t)rw.v[1]);
+    weir_put32((uint8_t *)o.data + 4, (uint32_t)ro.v[1]);
+    r = puppet_order(&m, &o);
+    assert_int_equal(r.rc, 0);
+    for (int i = 0; i < 2; i++)
+        status[i] = (int32_t)weir_le32((const uint8_t *)r.data + 4 * i);
+    assert_int_equal(status[1], WEIR_GNTST_BAD_VIRT_ADDR);
+    if (status[0] == WEIR_GNTST_OKAY) {
+        assert_int_equal(puppet_do(&g, PUPPET_END, 9, 0, 0, 0).rc, 0);
+        assert_int_equal(puppet_do(&m, PUPPET_PEEK, ro.v[0], 0, 0, 0).rc, 0);
+        assert_int_equal(puppet_do(&m, PUPPET_POKE, ro.v[0], 7, 0, 0).rc,
+                         -EPIPE);
+        puppet_expect_crash(&m, "read-only");
+    }
+    assert_int_equal(puppet_do(&g, PUPPET_PEEK, page.v[0], 0, 0, 0).v[0], 0);
+    assert_int_equal(puppet_destroy(&m), 0);
+    assert_int_equal(puppet_destroy(&g), 0);
+}
+
+/* It has requests waiting at every moment, and reads the replies. */
+static void a_domain_that_never_stops_calling_is_destroyed(void **state)
+{
+    struct puppet a = start("a", 0);
+
+    (void)state;
+    set_going(&a, PUPPET_SPIN, 64);
+    usleep(50000);
+    assert_true(puppet_info(&a).hypercalls > 100);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+static uint64_t now_us(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* The longest of n calls that want the machine's lock. */
+static uint64_t longest_call(struct puppet *p, unsigned n)
+{
+    uint64_t longest = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t start_us = now_us(), took;
+
+        puppet_info(p);
+        took = now_us() - start_us;
+        if (took > longest)
+            longest = took;
+        usleep(500);
+    }
+    return longest;
+}
+
+/* Every second frame of a large quota freed: each search for two frames in a
+ * row walks past all the holes. */
+static void a_domain_that_makes_holes_delays_nobody(void **state)
+{
+    struct puppet a = start("a", 120000);
+    uint64_t longest;
+
+    (void)state;
+    assert_int_equal(puppet_do(&a, PUPPET_HOLES, 100000, 0, 0, 0).rc, 0);
+    set_going(&a, PUPPET_CHURN, 2);
+    usleep(20000);
+    longest = longest_call(&a, 400);
+    print_message("longest wait for the lock: %llu us\n",
+                  (unsigned long long)longest);
+    assert_int_equal(puppet_destroy(&a), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(a_write_mapping_takes_its_access_along,
+                                  clear),
+        cmocka_unit_test_teardown(
+            a_domain_that_never_stops_calling_is_destroyed, clear),
+        cmocka_unit_test_teardown(a_domain_that_makes_holes_delays_nobody,
+                                  clear),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
