@@ -42,7 +42,8 @@ static int attach(struct weir_backend *be, const struct weir_back_class *cls,
     }
     s->dev->res = *res;
     s->dev->nfds = nfds;
-    memcpy(s->dev->fds, fds, nfds * sizeof(int));
+    for (unsigned i = 0; i < nfds; i++)
+        s->dev->fds[i] = fds[i];
     weir_back_resource(s);
     return 0;
 }
