@@ -26,6 +26,7 @@ void attack_nodes(struct hostile *h);
 void attack_flap(struct hostile *h);
 void attack_storm(struct hostile *h);
 void attack_flood(struct hostile *h);
+void attack_twins(struct hostile *h);
 void attack_ungrant_ring(struct hostile *h);
 
 /* hostile_blk_end.c: disks and guests that go away */

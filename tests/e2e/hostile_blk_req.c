@@ -346,7 +346,7 @@ void attack_rewrite(struct hostile *h)
     disk_open(h, &d, DISK_RW);
     disk_connect(&d, 0);
     for (unsigned round = 0; round < 300; round++) {
-        uint64_t end = hostile_ms(h) + 5000;
+        uint64_t end = hostile_ms(h) + 20000;
         uint32_t want = disk_header(&d)->rsp_prod + 32;
         union weir_blkif_request r;
 

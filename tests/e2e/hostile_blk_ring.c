@@ -256,6 +256,50 @@ void attack_storm(struct hostile *h)
     disk_close(&d);
 }
 
+/* Two queues, each with a thread, on one and the same ring. */
+void attack_twins(struct hostile *h)
+{
+    static struct disk d;
+    char key[32];
+
+    disk_open(h, &d, DISK_RW);
+    disk_connect(&d, 0);
+    for (unsigned round = 0; round < 5; round++) {
+        hostile_restart(&d.dev);
+        HOSTILE_CHECK(h, weir_blkif_front_init(&d.ring, d.ring_page, 1) == 0,
+                      "ring");
+        disk_nodes(&d, 0);
+        hostile_set(&d.dev, "multi-queue-num-queues", "2");
+        for (unsigned q = 0; q < 2; q++) {
+            HOSTILE_CHECK(h,
+                          h->port->ops->evtchn_alloc(h->port, d.dev.peer_domid,
+                                                     &d.evtchn) == 0,
+                          "channel");
+            snprintf(key, sizeof(key), "queue-%u/ring-ref", q);
+            hostile_set_u64(&d.dev, key, d.ring_ref[0]);
+            snprintf(key, sizeof(key), "queue-%u/event-channel", q);
+            hostile_set_u64(&d.dev, key, d.evtchn);
+        }
+        hostile_set(&d.dev, "state", "3");
+        hostile_expect(&d.dev, 4);
+        for (unsigned i = 0; i < 300; i++) {
+            union weir_blkif_request r = disk_rw(&d, WEIR_BLKIF_OP_READ, i, 8);
+
+            if (weir_blkif_front_put(&d.ring, &r) != 0)
+                d.ring.r.rsp_cons = d.ring.r.rsp_seen = d.ring.r.req_pushed;
+            weir_blkif_front_push(&d.ring);
+            kick(&d);
+            kick(&d);
+            hostile_sleep_us(i % 8 * 10);
+        }
+    }
+    hostile_rm(&d.dev, "queue-0");
+    hostile_rm(&d.dev, "queue-1");
+    disk_reconnect(&d);
+    disk_works(&d);
+    disk_close(&d);
+}
+
 /* A backend that keeps pages mapped keeps a bounded number. */
 void attack_flood(struct hostile *h)
 {

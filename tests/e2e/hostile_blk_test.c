@@ -123,6 +123,7 @@ ATTACK(test_answers_that_nobody_takes, "unread")
 ATTACK(test_garbage_nodes_close_the_device, "nodes")
 ATTACK(test_states_that_flap, "flap")
 ATTACK(test_persistent_pages_stay_bounded, "flood")
+ATTACK(test_two_queues_on_one_ring, "twins")
 ATTACK(test_ring_page_ungranted_while_connected, "ungrant-ring")
 ATTACK(test_guest_that_leaves_with_io_in_flight, "vanish")
 
@@ -365,6 +366,7 @@ int main(void)
         T(test_garbage_nodes_close_the_device),
         T(test_states_that_flap),
         T(test_persistent_pages_stay_bounded),
+        T(test_two_queues_on_one_ring),
         T(test_ring_page_ungranted_while_connected),
         T(test_guest_that_leaves_with_io_in_flight),
         T(test_event_storm_is_listened_to_rarely),

@@ -27,6 +27,7 @@ static const struct attack {
     {"flap", attack_flap},
     {"storm", attack_storm},
     {"flood", attack_flood},
+    {"twins", attack_twins},
     {"ungrant-ring", attack_ungrant_ring},
     {"shrunk", attack_shrunk},
     {"full", attack_full},
