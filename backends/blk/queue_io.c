@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SHRINK 256 /* idle persistent pages given back in a shortage */
+#define SHRINK        256 /* idle persistent pages given back in a shortage */
+#define LOG_PERIOD_NS 1000000000u
+#define LOG_LINES     5 /* of a queue, in a period; all are counted */
 
 void weir_blk_queue_respond(struct weir_blk_queue *q, uint64_t id,
                             uint8_t operation, int16_t status)
@@ -21,6 +23,18 @@ void weir_blk_queue_respond(struct weir_blk_queue *q, uint64_t id,
     q->unpushed++;
 }
 
+/* A guest whose I/O fails must not use up the lines of the others. */
+static bool may_log(struct weir_blk_queue *q)
+{
+    uint64_t now = q->port->ops->now_ns(q->port);
+
+    if (now - q->log_since >= LOG_PERIOD_NS) {
+        q->log_since = now;
+        q->log_lines = 0;
+    }
+    return q->log_lines++ < LOG_LINES;
+}
+
 static void log_error(struct weir_blk_queue *q, const struct weir_blk_slot *s,
                       int err)
 {
@@ -28,6 +42,8 @@ static void log_error(struct weir_blk_queue *q, const struct weir_blk_slot *s,
                                        "discard"};
     char line[240];
 
+    if (!may_log(q))
+        return;
     snprintf(
         line, sizeof(line),
         "vbd of domain %u, device %u, %s: %s of %llu sectors at %llu: %s%s",
