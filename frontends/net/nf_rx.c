@@ -139,7 +139,8 @@ int weir_netfront_recv(struct weir_netfront *nf, unsigned queue, void *buf,
     struct weir_nf_queue *q = &nf->queue[queue];
     if (weir_unlikely(!nf->connected || queue >= nf->nqueues))
         return nf->reason ? -WEIR_EPROTO : -WEIR_ENOTCONN;
-    for (;;) {
+    /* A backend that brings nothing but bad frames must not keep the caller. */
+    for (unsigned i = 0; i < WEIR_NETFRONT_SLOTS; i++) {
         int ret = assemble(nf, q);
         if (ret <= 0) {
             if (q->nspare)
@@ -152,4 +153,5 @@ int weir_netfront_recv(struct weir_netfront *nf, unsigned queue, void *buf,
         if (ret)
             return ret;
     }
+    return 0;
 }
