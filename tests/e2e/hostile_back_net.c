@@ -135,6 +135,30 @@ static void odd_rx(struct nic *n)
     honest(n, 100);
 }
 
+/* Nothing but bad frames, faster than they can be thrown away. */
+static void flood_bad(struct nic *n)
+{
+    uint64_t end = hostile_ms(n->b->h) + 10000;
+
+    while (hostile_peer_state(&n->b->dev) == 4) {
+        HOSTILE_CHECK(n->b->h, hostile_ms(n->b->h) < end,
+                      "the victim cannot get away");
+        for (unsigned i = 0; i < 5000; i++) {
+            struct weir_netif_rx_request r;
+            union weir_netif_rx_slot s;
+
+            if (weir_netif_rx_back_get(&n->rx, &r) != 1)
+                continue;
+            memset(&s, 0, sizeof(s));
+            s.rsp.id = r.id;
+            s.rsp.status = -1;
+            weir_netif_rx_back_put(&n->rx, &s);
+            if (weir_netif_rx_back_push(&n->rx))
+                kick(n);
+        }
+    }
+}
+
 static void bad_tx(struct nic *n, const char *a)
 {
     struct weir_netif_tx_response r = take_tx(n);
@@ -257,6 +281,8 @@ void back_net(struct back *b)
                                                            : n.rx_page))
             ->rsp_prod += 5000;
         kick(&n);
+    } else if (strcmp(a, "rx-bad") == 0) {
+        flood_bad(&n);
     } else if (strcmp(a, "rx-odd") == 0) {
         odd_rx(&n);
     } else if (strncmp(a, "rx-", 3) == 0) {

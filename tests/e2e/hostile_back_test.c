@@ -57,6 +57,7 @@ static const struct attack {
     {"net:rx-extra", "rx extra of unknown type", true, false},
     {"net:rx-jump", "more answers than requests", true, false},
     {"net:rx-odd", NULL, true, true},
+    {"net:rx-bad", NULL, true, true},
     {"net:tx-id", "tx answer with an id never sent", true, false},
     {"net:tx-twice", "tx answer with an id never sent", true, false},
     {"net:tx-status", "tx answer with an unknown status", true, false},
