@@ -78,47 +78,56 @@ void hv_scrub(struct hv_machine *m, struct hv_scrub *s)
     s->n = 0;
 }
 
+/* With the lock. */
+static void drop_map(struct hv_domain *d, uint32_t handle, struct hv_scrub *s)
+{
+    struct hv_handle *e = hv_track_get(&d->track, handle);
+    struct hv_domain *granter;
+
+    if (!e)
+        return;
+    granter = hv_domain_get(d->m, e->granter);
+    if (granter)
+        hv_grant_release(&granter->grants, e->ref, e->readonly);
+    if (hv_frames_unmap(&d->m->frames, e->frame))
+        s->frame[s->n++] = e->frame;
+    hv_track_drop(&d->track, e->frame, e->readonly);
+    hv_track_del(&d->track, handle);
+}
+
 static void drop_maps(struct hv_domain *d)
 {
-    struct hv_machine *m = d->m;
     struct hv_scrub s = {.n = 0};
 
-    for (uint32_t h = 0; h < d->track.size;) {
-        pthread_mutex_lock(&m->lock);
-        for (; h < d->track.size && s.n < WEIR_HV_BATCH; h++) {
-            struct hv_handle *e = hv_track_get(&d->track, h);
-            struct hv_domain *granter;
-
-            if (!e)
-                continue;
-            granter = hv_domain_get(m, e->granter);
-            if (granter)
-                hv_grant_release(&granter->grants, e->ref, e->readonly);
-            if (hv_frames_unmap(&m->frames, e->frame))
-                s.frame[s.n++] = e->frame;
-            hv_track_drop(&d->track, e->frame, e->readonly);
-            hv_track_del(&d->track, h);
-        }
-        pthread_mutex_unlock(&m->lock);
-        hv_scrub(m, &s);
+    for (uint32_t h = 0, end; h < d->track.size; h = end) {
+        end = d->track.size - h > WEIR_HV_BATCH ? h + WEIR_HV_BATCH
+                                                : d->track.size;
+        pthread_mutex_lock(&d->m->lock);
+        for (uint32_t i = h; i < end; i++)
+            drop_map(d, i, &s);
+        pthread_mutex_unlock(&d->m->lock);
+        hv_scrub(d->m, &s);
     }
+}
+
+void hv_domain_close_port(struct hv_domain *d, evtchn_port_t port)
+{
+    const struct hv_port *p = hv_event_get(&d->events, port);
+    struct hv_domain *peer = p ? hv_domain_get(d->m, p->remote) : NULL;
+
+    if (!p)
+        return;
+    hv_event_close(&d->events, port, peer ? &peer->events : NULL);
+    d->m->ports--;
 }
 
 static void close_ports(struct hv_domain *d)
 {
-    struct hv_machine *m = d->m;
-
-    pthread_mutex_lock(&m->lock);
     for (evtchn_port_t i = 1; i < d->events.size; i++) {
-        struct hv_port *p = hv_event_get(&d->events, i);
-        struct hv_domain *peer = p ? hv_domain_get(m, p->remote) : NULL;
-
-        if (!p)
-            continue;
-        hv_event_close(&d->events, i, peer ? &peer->events : NULL);
-        m->ports--;
+        pthread_mutex_lock(&d->m->lock);
+        hv_domain_close_port(d, i);
+        pthread_mutex_unlock(&d->m->lock);
     }
-    pthread_mutex_unlock(&m->lock);
 }
 
 void hv_domain_drop(struct hv_domain *d)

@@ -45,52 +45,71 @@ static int check_request(struct hv_machine *m, const struct weir_hv_create *c)
     return 0;
 }
 
-/* A populated frame of a special type. */
-static int special_frame(struct hv_domain *d, enum hv_frame_type type,
-                         mfn_t *frame)
+static int reserve(struct hv_domain *d, uint64_t count, mfn_t *first)
+{
+    int rc;
+
+    pthread_mutex_lock(&d->m->lock);
+    rc = hv_frames_alloc(&d->m->frames, d->domid, count, first);
+    if (rc == 0)
+        d->held += count;
+    pthread_mutex_unlock(&d->m->lock);
+    return rc;
+}
+
+/* Memory behind a reserved frame: without the lock, for a host short of memory
+ * takes its time. */
+static int populate(struct hv_domain *d, mfn_t frame, enum hv_frame_type type)
 {
     struct hv_machine *m = d->m;
-    int rc = hv_frames_alloc(&m->frames, d->domid, 1, frame);
+    int rc = hv_memory_populate(&m->mem, frame, 1);
 
     if (rc < 0)
         return rc;
-    d->held++;
-    rc = hv_memory_populate(&m->mem, *frame, 1);
-    if (rc == 0)
-        hv_frames_set(&m->frames, *frame, 1, type);
-    return rc;
+    pthread_mutex_lock(&m->lock);
+    hv_frames_set(&m->frames, frame, 1, type);
+    pthread_mutex_unlock(&m->lock);
+    return 0;
+}
+
+static int special_frame(struct hv_domain *d, enum hv_frame_type type,
+                         mfn_t *frame)
+{
+    int rc = reserve(d, 1, frame);
+
+    return rc < 0 ? rc : populate(d, *frame, type);
 }
 
 static int add_port(struct hv_domain *d, domid_t remote,
                     enum hv_port_state state, evtchn_port_t *port)
 {
-    int rc;
+    struct hv_machine *m = d->m;
+    int rc = -ENOSPC;
 
-    if (d->m->ports >= d->m->max_ports)
-        return -ENOSPC;
-    rc = hv_event_alloc(&d->events, remote, state, port);
+    pthread_mutex_lock(&m->lock);
+    if (m->ports < m->max_ports)
+        rc = hv_event_alloc(&d->events, remote, state, port);
     if (rc == 0)
-        d->m->ports++;
+        m->ports++;
+    pthread_mutex_unlock(&m->lock);
     return rc;
 }
 
-/* What a domain has from the start: grant table, console, store page. */
+/* What a domain has from the start: grant table, console, store page.  Nobody
+ * else knows the domain yet. */
 static int furnish(struct hv_domain *d, const struct weir_hv_create *how)
 {
     struct hv_machine *m = d->m;
     struct hv_grants *g = &d->grants;
     int rc;
 
-    rc = hv_frames_alloc(&m->frames, d->domid, g->max, &g->first);
-    if (rc < 0)
-        return rc;
-    d->held += g->max;
-    rc = hv_memory_populate(&m->mem, g->first, 1);
+    rc = reserve(d, g->max, &g->first);
+    if (rc == 0)
+        rc = populate(d, g->first, HV_FRAME_TABLE);
     if (rc == 0)
         rc = hv_grants_extend(g);
     if (rc < 0)
         return rc;
-    hv_frames_set(&m->frames, g->first, 1, HV_FRAME_TABLE);
     g->shared = hv_memory_at(&m->mem, g->first);
     rc = special_frame(d, HV_FRAME_CONSOLE, &d->console_frame);
     if (rc == 0)
@@ -148,9 +167,7 @@ int hv_domain_build(struct hv_machine *m, const struct weir_hv_create *how,
 
     if (!d)
         return -ENOMEM;
-    pthread_mutex_lock(&m->lock);
     rc = furnish(d, how);
-    pthread_mutex_unlock(&m->lock);
     if (rc < 0)
         hv_domain_unmake(d);
     else
@@ -178,7 +195,8 @@ static int start_thread(struct hv_domain *d)
     return -rc;
 }
 
-/* In the table others look at. */
+/* In the table others look at; from then on they may map its pages and bind
+ * its ports, and it can't be unmade any more. */
 static void enter(struct hv_domain *d)
 {
     struct hv_machine *m = d->m;
@@ -190,21 +208,24 @@ static void enter(struct hv_domain *d)
     pthread_mutex_unlock(&m->lock);
 }
 
-static void leave(struct hv_domain *d)
+static int open_socket(struct hv_domain *d, int *domain_fd)
 {
-    struct hv_machine *m = d->m;
+    int sv[2], on = 1;
 
-    pthread_mutex_lock(&m->lock);
-    m->dom[d->domid] = NULL;
-    m->ndomains--;
-    pthread_mutex_unlock(&m->lock);
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+        return -errno;
+    d->sock = sv[0];
+    *domain_fd = sv[1];
+    return setsockopt(sv[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0
+               ? -errno
+               : 0;
 }
 
 int hv_domain_create(struct hv_machine *m, const struct weir_hv_create *how,
                      domid_t *domid, int *domain_fd)
 {
     struct hv_domain *d;
-    int sv[2], rc, on = 1;
+    int rc, fd = -1;
 
     pthread_mutex_lock(&m->lock);
     rc = check_request(m, how);
@@ -215,23 +236,16 @@ int hv_domain_create(struct hv_machine *m, const struct weir_hv_create *how,
         rc = hv_domain_build(m, how, *domid, &d);
     if (rc < 0)
         return rc;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0) {
-        rc = -errno;
-        hv_domain_unmake(d);
-        return rc;
-    }
-    d->sock = sv[0];
-    enter(d);
-    if (setsockopt(sv[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) < 0)
-        rc = -errno;
+    rc = open_socket(d, &fd);
     if (rc == 0)
         rc = start_thread(d);
     if (rc < 0) {
-        leave(d);
-        close(sv[1]);
+        if (fd >= 0)
+            close(fd);
         hv_domain_unmake(d);
         return rc;
     }
-    *domain_fd = sv[1];
+    enter(d);
+    *domain_fd = fd;
     return 0;
 }

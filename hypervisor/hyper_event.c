@@ -66,32 +66,28 @@ int hv_op_evtchn_bind(struct hv_domain *d, struct hv_request *q,
     return rc;
 }
 
-/* With the lock. */
 static int close_port(struct hv_domain *d, evtchn_port_t port)
 {
-    const struct hv_port *p = hv_event_get(&d->events, port);
-    struct hv_domain *peer;
+    const struct hv_port *p;
+    int rc = 0;
 
+    pthread_mutex_lock(&d->m->lock);
+    p = hv_event_get(&d->events, port);
     if (!p)
-        return -EINVAL;
-    if (p->state == HV_PORT_CONSOLE)
-        return -EPERM;
-    peer = hv_domain_get(d->m, p->remote);
-    hv_event_close(&d->events, port, peer ? &peer->events : NULL);
-    d->m->ports--;
-    return 0;
+        rc = -EINVAL;
+    else if (p->state == HV_PORT_CONSOLE)
+        rc = -EPERM;
+    else
+        hv_domain_close_port(d, port);
+    pthread_mutex_unlock(&d->m->lock);
+    return rc;
 }
 
 int hv_op_evtchn_close(struct hv_domain *d, struct hv_request *q,
                        struct hv_reply *r)
 {
-    int rc;
-
     (void)r;
-    pthread_mutex_lock(&d->m->lock);
-    rc = close_port(d, weir_le32(q->p));
-    pthread_mutex_unlock(&d->m->lock);
-    return rc;
+    return close_port(d, weir_le32(q->p));
 }
 
 int hv_op_evtchn_reset(struct hv_domain *d, struct hv_request *q,
@@ -99,10 +95,8 @@ int hv_op_evtchn_reset(struct hv_domain *d, struct hv_request *q,
 {
     (void)q;
     (void)r;
-    pthread_mutex_lock(&d->m->lock);
     for (evtchn_port_t i = 1; i < d->events.size; i++)
         close_port(d, i);
-    pthread_mutex_unlock(&d->m->lock);
     return 0;
 }
 

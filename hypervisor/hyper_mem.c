@@ -33,7 +33,7 @@ static int reserve(struct hv_domain *d, uint32_t count, mfn_t *first)
     return rc;
 }
 
-/* Give back frames that nobody can map. */
+/* Give back reserved frames: nobody can have mapped them. */
 static void unreserve(struct hv_domain *d, mfn_t first, uint32_t count)
 {
     struct hv_scrub s = {.n = 0};
@@ -64,12 +64,18 @@ int hv_op_alloc(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
         unreserve(d, first, count);
         return rc;
     }
+    hv_track_charge(&d->track, first, count);
     rc = weir_pagewin_present(d->win, first, count, false, NULL);
+    if (rc == -ENOMEM) {
+        /* No page for a page table.  What did appear the hole punch takes
+         * out of the domain's page table again. */
+        unreserve(d, first, count);
+        return rc;
+    }
     if (rc < 0) {
         hv_window_failed(d, first, count, rc);
         return rc;
     }
-    hv_track_charge(&d->track, first, count);
     pthread_mutex_lock(&d->m->lock);
     hv_frames_set(&d->m->frames, first, count, HV_FRAME_RAM);
     pthread_mutex_unlock(&d->m->lock);
@@ -108,6 +114,22 @@ static int free_some(struct hv_domain *d, mfn_t first, unsigned count)
     return rc;
 }
 
+/* None but its own thread takes a frame of this kind from a domain. */
+static int check_owned(struct hv_domain *d, mfn_t first, unsigned count)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&d->m->lock);
+    for (unsigned i = 0; i < count && rc == 0; i++) {
+        const struct hv_frame *fr = hv_frames_get(&d->m->frames, first + i);
+
+        if (fr->owner != d->domid || fr->type != HV_FRAME_RAM)
+            rc = -EPERM;
+    }
+    pthread_mutex_unlock(&d->m->lock);
+    return rc;
+}
+
 int hv_op_free(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
 {
     mfn_t first = weir_le64(q->p);
@@ -119,14 +141,9 @@ int hv_op_free(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
     if (count == 0 || first >= m->frames.count ||
         count > m->frames.count - first)
         return -EINVAL;
-    pthread_mutex_lock(&m->lock);
-    for (uint32_t i = 0; i < count && rc == 0; i++) {
-        const struct hv_frame *fr = hv_frames_get(&m->frames, first + i);
-
-        if (fr->owner != d->domid || fr->type != HV_FRAME_RAM)
-            rc = -EPERM;
-    }
-    pthread_mutex_unlock(&m->lock);
+    for (uint32_t i = 0; i < count && rc == 0; i += WEIR_HV_BATCH)
+        rc = check_owned(d, first + i,
+                         count - i < WEIR_HV_BATCH ? count - i : WEIR_HV_BATCH);
     while (count && rc == 0) {
         unsigned n = count < WEIR_HV_BATCH ? count : WEIR_HV_BATCH;
 

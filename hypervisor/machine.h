@@ -123,6 +123,8 @@ void hv_window_failed(struct hv_domain *d, mfn_t first, uint64_t n, int rc);
  * what it mapped and close its ports. */
 void hv_domain_kill(struct hv_domain *d);
 void hv_domain_drop(struct hv_domain *d);
+/* With the lock: its peer, if there is one, becomes unbound. */
+void hv_domain_close_port(struct hv_domain *d, evtchn_port_t port);
 /* Give all its frames back; those still mapped stay orphans. */
 void hv_domain_give_back(struct hv_domain *d);
 

@@ -23,6 +23,11 @@ INSTALL_HEADERS += hypervisor/hv_abi.h hypervisor/client/control.h \
 
 $(call test,test_hv_tables,tests/unit/test_hv_tables.c,weir-hvcore)
 $(call test,test_hv_channels,tests/unit/test_hv_channels.c,weir-hvcore)
+# The fuzzers' made-up kernel, and calls that are looked at on their way.
+HV_HELD_WRAP := $(patsubst %,-Xlinker --wrap=%,hv_memory_populate hv_memory_discard \
+	hv_grant_release hv_event_close hv_hypercall pthread_mutex_unlock \
+	pthread_create)
+$(call test,test_hv_held,tests/unit/test_hv_held.c tests/fuzz/hv_fake.c,weir-hvcore,$(HV_HELD_WRAP))
 
 # End to end: a weir-hv and puppet domains in it.
 HV_DRIVER := tests/e2e/hv_driver.c

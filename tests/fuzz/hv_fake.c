@@ -54,6 +54,9 @@ int weir_pagewin_present(struct weir_pagewin *w, mfn_t first, uint64_t n,
     (void)w;
     (void)readonly;
     (void)done;
+    fake_unlocked();
+    if (fake_kernel & FAKE_NO_MEMORY)
+        return -ENOMEM;
     /* What is presented must be populated: touch it. */
     for (uint64_t i = 0; i < n; i++)
         if (!*(volatile uint8_t *)hv_memory_at(&fake_machine()->mem, first + i))
@@ -66,6 +69,7 @@ int weir_pagewin_protect(struct weir_pagewin *w, mfn_t first, uint64_t n)
     (void)w;
     (void)first;
     (void)n;
+    fake_unlocked();
     return 0;
 }
 
@@ -74,6 +78,7 @@ int weir_pagewin_check_unmapped(struct weir_pagewin *w, const mfn_t *frames,
 {
     (void)w;
     (void)frames;
+    fake_unlocked();
     for (unsigned i = 0; i < n; i++)
         status[i] = fake_kernel & FAKE_STILL_MAPPED ? -EBUSY : 0;
     return 0;
@@ -109,10 +114,18 @@ struct hv_machine *fake_machine(void)
     return &m;
 }
 
-struct hv_domain *fake_domain(domid_t domid, int *fd)
+void fake_unlocked(void)
 {
     struct hv_machine *m = fake_machine();
-    struct weir_hv_create how = {
+
+    if (pthread_mutex_trylock(&m->lock))
+        abort();
+    pthread_mutex_unlock(&m->lock);
+}
+
+struct hv_domain *fake_domain(domid_t domid, int *fd)
+{
+    static const struct weir_hv_create how = {
         .name = "fuzz",
         .max_frames = 32,
         .max_grants = 2,
@@ -121,10 +134,18 @@ struct hv_domain *fake_domain(domid_t domid, int *fd)
         .has_store = true,
         .store_domid = 1,
     };
+
+    return fake_domain_like(&how, domid, fd);
+}
+
+struct hv_domain *fake_domain_like(const struct weir_hv_create *how,
+                                   domid_t domid, int *fd)
+{
+    struct hv_machine *m = fake_machine();
     struct hv_domain *d;
     int sv[2];
 
-    if (hv_domain_build(m, &how, domid, &d) < 0 ||
+    if (hv_domain_build(m, how, domid, &d) < 0 ||
         socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv) < 0)
         abort();
     d->sock = sv[0];

@@ -13,11 +13,16 @@ struct hv_machine *fake_machine(void);
 /* A domain with domid, in the table, sealed, with a socket: the other end is
  * *fd.  Two small quotas keep each input short. */
 struct hv_domain *fake_domain(domid_t domid, int *fd);
+struct hv_domain *fake_domain_like(const struct weir_hv_create *how,
+                                   domid_t domid, int *fd);
 /* Checks that nothing is left over when all are gone. */
 void fake_end(struct hv_domain *d, int fd);
 void fake_check_empty(void);
 /* What pagewin calls say from now on: bits. */
-enum { FAKE_STILL_MAPPED = 1, FAKE_TWO_WINDOWS = 2 };
+enum { FAKE_STILL_MAPPED = 1, FAKE_TWO_WINDOWS = 2, FAKE_NO_MEMORY = 4 };
 extern unsigned fake_kernel;
+/* Aborts when the machine's lock is held: in calls that a domain, or a host
+ * short of memory, can make slow. */
+void fake_unlocked(void);
 
 #endif

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What one domain can do to the others' time: how long and over which calls
+ * the machine's lock is held, when a domain's thread looks up from its
+ * hypercalls, and what a shortage costs.  The kernel is made up (hv_fake.h).
+ */
+#include "hypervisor/hypercall.h"
+#include "tests/fuzz/hv_fake.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int __real_hv_memory_populate(struct hv_memory *m, mfn_t first, uint64_t n);
+int __wrap_hv_memory_populate(struct hv_memory *m, mfn_t first, uint64_t n);
+int __real_hv_memory_discard(struct hv_memory *m, mfn_t first, uint64_t n);
+int __wrap_hv_memory_discard(struct hv_memory *m, mfn_t first, uint64_t n);
+void __real_hv_grant_release(struct hv_grants *g, grant_ref_t ref,
+                             bool readonly);
+void __wrap_hv_grant_release(struct hv_grants *g, grant_ref_t ref,
+                             bool readonly);
+void __real_hv_event_close(struct hv_events *e, evtchn_port_t port,
+                           struct hv_events *r);
+void __wrap_hv_event_close(struct hv_events *e, evtchn_port_t port,
+                           struct hv_events *r);
+int __real_pthread_mutex_unlock(pthread_mutex_t *m);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *m);
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr,
+                          void *(*run)(void *), void *arg);
+int __real_hv_hypercall(struct hv_domain *d);
+int __wrap_hv_hypercall(struct hv_domain *d);
+
+/* Work done since the lock was last let go, and the most there was. */
+static unsigned steps, most;
+
+static void step(void)
+{
+    if (++steps > most)
+        most = steps;
+}
+
+int __wrap_hv_memory_populate(struct hv_memory *m, mfn_t first, uint64_t n)
+{
+    fake_unlocked();
+    return __real_hv_memory_populate(m, first, n);
+}
+
+int __wrap_hv_memory_discard(struct hv_memory *m, mfn_t first, uint64_t n)
+{
+    fake_unlocked();
+    return __real_hv_memory_discard(m, first, n);
+}
+
+void __wrap_hv_grant_release(struct hv_grants *g, grant_ref_t ref,
+                             bool readonly)
+{
+    step();
+    __real_hv_grant_release(g, ref, readonly);
+}
+
+void __wrap_hv_event_close(struct hv_events *e, evtchn_port_t port,
+                           struct hv_events *r)
+{
+    step();
+    __real_hv_event_close(e, port, r);
+}
+
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *m)
+{
+    steps = 0;
+    return __real_pthread_mutex_unlock(m);
+}
+
+static const struct weir_hv_create big = {.name = "big",
+                                          .max_frames = 64,
+                                          .max_grants = 2,
+                                          .max_ports = 128,
+                                          .max_maps = 4096,
+                                          .has_store = true};
+
+/* No thread can be made: nobody has seen the domain by then. */
+static bool no_threads, was_seen;
+
+int __wrap_pthread_create(pthread_t *t, const pthread_attr_t *attr,
+                          void *(*run)(void *), void *arg)
+{
+    struct hv_machine *m = fake_machine();
+
+    (void)t, (void)attr, (void)run, (void)arg;
+    assert_true(no_threads);
+    for (unsigned i = 1; i <= WEIR_HV_DOMID_LAST; i++)
+        was_seen |= m->dom[i] != NULL;
+    return EAGAIN;
+}
+
+static void a_domain_without_a_thread_was_never_there(void **state)
+{
+    struct hv_machine *m = fake_machine();
+    domid_t domid;
+    int fd = -1;
+
+    (void)state;
+    no_threads = true;
+    assert_int_equal(hv_domain_create(m, &big, &domid, &fd), -EAGAIN);
+    assert_false(was_seen);
+    assert_int_equal(m->ndomains, 0);
+    assert_int_equal(m->frames.in_use, 0);
+    assert_int_equal(m->ports, 0);
+}
+
+/* fake_unlocked() in the calls themselves does the looking. */
+static void no_kernel_call_is_made_with_the_lock(void **state)
+{
+    struct hv_domain *d;
+
+    (void)state;
+    assert_int_equal(hv_domain_build(fake_machine(), &big, 1, &d), 0);
+    hv_domain_unmake(d);
+}
+
+static void a_death_lets_others_in_between(void **state)
+{
+    struct hv_machine *m = fake_machine();
+    struct hv_handle e = {.granter = 1, .ref = 40};
+    int fd;
+    struct hv_domain *d = fake_domain_like(&big, 1, &fd);
+    uint32_t handle;
+    evtchn_port_t port;
+
+    (void)state;
+    hv_grant_preset(&d->grants, e.ref, 1, d->console_frame);
+    for (int i = 0; i < 2000; i++) {
+        assert_int_equal(
+            hv_grant_acquire(&d->grants, &m->frames, e.ref, 1, false, &e.frame),
+            0);
+        assert_int_equal(hv_track_add(&d->track, &e, &handle), 0);
+        hv_frames_map(&m->frames, e.frame);
+    }
+    for (int i = 0; i < 100; i++, m->ports++)
+        assert_int_equal(hv_event_alloc(&d->events, 1, HV_PORT_UNBOUND, &port),
+                         0);
+    most = steps = 0;
+    fake_end(d, fd);
+    assert_in_range(most, 1, WEIR_HV_BATCH);
+    fake_check_empty();
+}
+
+static void closing_every_port_lets_others_in_between(void **state)
+{
+    struct hv_machine *m = fake_machine();
+    struct hv_request q = {.op = WEIR_HV_EVTCHN_RESET};
+    struct hv_reply r = {.nfds = 0};
+    int fd;
+    struct hv_domain *d = fake_domain_like(&big, 1, &fd);
+    evtchn_port_t port;
+
+    (void)state;
+    for (int i = 0; i < 100; i++, m->ports++)
+        assert_int_equal(hv_event_alloc(&d->events, 1, HV_PORT_UNBOUND, &port),
+                         0);
+    most = steps = 0;
+    assert_int_equal(hv_op_evtchn_reset(d, &q, &r), 0);
+    assert_int_equal(d->events.used, 1); /* the console's */
+    assert_in_range(most, 1, 8);
+    fake_end(d, fd);
+    fake_check_empty();
+}
+
+/* A domain that has a request waiting whenever weir-hv looks. */
+static unsigned calls, told_at;
+#define PATIENCE 10000 /* calls after it was told to end */
+
+int __wrap_hv_hypercall(struct hv_domain *d)
+{
+    if (!told_at)
+        return __real_hv_hypercall(d);
+    if (++calls == told_at) {
+        pthread_mutex_lock(&d->m->lock);
+        d->destroy = true;
+        pthread_mutex_unlock(&d->m->lock);
+    }
+    return calls < told_at + PATIENCE ? 1 : -1;
+}
+
+static void
+a_domain_that_never_stops_calling_is_heard_out_only_so_long(void **state)
+{
+    int fd;
+    struct hv_domain *d = fake_domain_like(&big, 1, &fd);
+
+    (void)state;
+    assert_int_equal(send(fd, "x", 1, 0), 1);
+    told_at = 5000;
+    hv_domain_run(d);
+    assert_in_range(calls, told_at, told_at + 1000);
+    told_at = 0;
+    assert_true(d->done);
+    close(fd);
+    fake_check_empty();
+}
+
+/* The kernel has no page for a page table: the frames go back, the domain
+ * goes on. */
+static void pages_that_do_not_show_are_given_back(void **state)
+{
+    struct hv_machine *m = fake_machine();
+    uint8_t args[8] = {16}, out[64];
+    struct hv_request q = {.op = WEIR_HV_ALLOC, .p = args, .len = 8};
+    struct hv_reply r = {.p = out};
+    int fd;
+    struct hv_domain *d = fake_domain_like(&big, 1, &fd);
+    uint64_t before = m->frames.in_use;
+
+    (void)state;
+    fake_kernel = FAKE_NO_MEMORY;
+    assert_int_equal(hv_op_alloc(d, &q, &r), -ENOMEM);
+    fake_kernel = 0;
+    assert_false(d->fail);
+    assert_int_equal(m->frames.in_use, before);
+    assert_int_equal(d->frames, 0);
+    assert_int_equal(hv_op_alloc(d, &q, &r), 0);
+    fake_end(d, fd);
+    fake_check_empty();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_domain_without_a_thread_was_never_there),
+        cmocka_unit_test(no_kernel_call_is_made_with_the_lock),
+        cmocka_unit_test(a_death_lets_others_in_between),
+        cmocka_unit_test(closing_every_port_lets_others_in_between),
+        cmocka_unit_test(
+            a_domain_that_never_stops_calling_is_heard_out_only_so_long),
+        cmocka_unit_test(pages_that_do_not_show_are_given_back),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
