@@ -30,6 +30,7 @@ $(call test,test_xs_store,tests/unit/test_xs_store.c,$(XS_TEST_LIBS))
 $(call test,test_xs_watch,tests/unit/test_xs_watch.c,$(XS_TEST_LIBS))
 $(call test,test_xs_tx,tests/unit/test_xs_tx.c,$(XS_TEST_LIBS))
 $(call test,test_xs_quota,tests/unit/test_xs_quota.c,$(XS_TEST_LIBS))
+$(call test,test_xs_turn,tests/unit/test_xs_turn.c,$(XS_TEST_LIBS))
 $(call test,test_xs_ring,tests/unit/test_xs_ring.c,$(XS_TEST_LIBS) \
 	weir-fakeport weir-ring)
 $(call script,tests/e2e/xs_tools.sh)

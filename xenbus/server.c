@@ -11,7 +11,8 @@
 #include "xenbus/server.h"
 
 #define TURN_ROUNDS   16
-#define TURN_REQUESTS 64
+#define TURN_REQUESTS 16 /* of a round */
+#define TURN_NS       2000000ull
 #define TICK_NS       1000000000ull
 
 static uint64_t now_ns(void *context)
@@ -110,6 +111,8 @@ static void reap(struct weir_xsd *x)
  * over: one busy client must not keep the others waiting. */
 void weir_xsd_service(struct weir_xsd_peer *p)
 {
+    uint64_t end = now_ns(NULL) + TURN_NS;
+
     p->again = false;
     if (p->gone || !p->ops->wake(p))
         return;
@@ -129,6 +132,8 @@ void weir_xsd_service(struct weir_xsd_peer *p)
         }
         if (!more && n < TURN_REQUESTS)
             return;
+        if (now_ns(NULL) >= end) /* requests may cost a millisecond each */
+            break;
     }
     p->again = p->x->again = true;
 }

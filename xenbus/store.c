@@ -28,6 +28,9 @@ void xs_log(struct weir_store *s, enum weir_log_level level, const char *fmt,
     va_start(ap, fmt);
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
+    for (char *p = line; *p; p++) /* parts come from clients */
+        if (*p < ' ' || *p > '~')
+            *p = '?';
     s->ops->log(s->context, level, line);
 }
 

@@ -156,12 +156,6 @@ static struct xs_watch **find(struct weir_store_conn *c, const char *path,
     return p;
 }
 
-/* "@name", or "@name/5" to hear of one domain only. */
-static int watch_path(struct weir_store_conn *c, const char *arg, char *path)
-{
-    return xs_abs_path(c, arg, true, path);
-}
-
 static int depth_arg(const char *path, const char *arg, int *depth)
 {
     uint64_t v;
@@ -177,11 +171,12 @@ static int depth_arg(const char *path, const char *arg, int *depth)
     return 0;
 }
 
-static int watch_add(struct weir_store_conn *c, const char *path,
-                     const char *token, bool relative, int depth)
+/* end: behind the last watch. */
+static int watch_add(struct weir_store_conn *c, struct xs_watch **end,
+                     const char *path, const char *token, bool relative,
+                     int depth)
 {
     struct xs_watch *w = calloc(1, sizeof(*w));
-    struct xs_watch **end = &c->watches;
 
     if (!w)
         return -ENOMEM;
@@ -200,8 +195,6 @@ static int watch_add(struct weir_store_conn *c, const char *path,
         w->prefix = (unsigned)snprintf(base, sizeof(base), "/local/domain/%u/",
                                        c->d->domid);
     }
-    while (*end)
-        end = &(*end)->next;
     *end = w;
     c->d->watches++;
     c->d->memory += watch_bytes(w);
@@ -214,17 +207,19 @@ int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
     const char *argv[3] = {0};
     bool relative;
     int n = weir_xs_split(p, len, argv, 3, true), depth, r;
+    struct xs_watch **end;
     size_t cost;
 
     if (n < 2 || n > 3)
         return -EINVAL;
-    r = watch_path(c, argv[0], path);
+    r = xs_abs_path(c, argv[0], true, path); /* "@name/5": of one domain */
     if (!r)
         r = depth_arg(path, argv[2], &depth);
     if (r)
         return r;
     relative = argv[0][0] != '/' && argv[0][0] != '@';
-    if (*find(c, path, argv[1]))
+    end = find(c, path, argv[1]);
+    if (*end)
         return -EEXIST;
     if (xs_over(c, WEIR_QUOTA_WATCHES, c->d->watches, 1))
         return -E2BIG;
@@ -234,11 +229,12 @@ int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
     /* An event that could not be sent would be one nobody hears of. */
     if (strlen(path) + strlen(argv[1]) + 2 > WEIR_XS_PAYLOAD_MAX)
         return -EINVAL;
-    r = watch_add(c, path, argv[1], relative, depth);
+    r = watch_add(c, end, path, argv[1], relative, depth);
     if (r)
         return r;
     r = xs_reply_ok(c);
-    xs_event(c, *find(c, path, argv[1]), argv[0]);
+    if (!c->dead) /* for want of memory: its watches are gone */
+        xs_event(c, *end, argv[0]);
     return r;
 }
 
@@ -251,7 +247,7 @@ int xs_do_unwatch(struct weir_store_conn *c, const char *p, size_t len)
 
     if (n < 2 || n > 3)
         return -EINVAL;
-    r = watch_path(c, argv[0], path);
+    r = xs_abs_path(c, argv[0], true, path);
     if (r)
         return r;
     at = find(c, path, argv[1]);
