@@ -25,3 +25,8 @@ $(call helper,hostile_victim,tests/e2e/hostile_victim.c \
 	tests/e2e/hostile_dom.c,$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
 $(call test,hostile_back,tests/e2e/hostile_back_test.c $(HOSTILE_LAB),\
 	$(LAUNCH_LIBS),$(HVCLIENT_LIBS))
+
+$(call helper,hostile_store,tests/e2e/hostile_store.c \
+	tests/e2e/hostile_dom.c,$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
+$(call test,hostile_registry,tests/e2e/hostile_store_test.c $(HOSTILE_LAB),\
+	$(LAUNCH_LIBS),$(HVCLIENT_LIBS))
