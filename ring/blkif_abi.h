@@ -15,24 +15,33 @@
  *
  * Backend's nodes (written before InitWait unless said otherwise)
  *
- *   name                         value      default  notes
- *   feature-flush-cache          0, 1       0        FLUSH works
- *   feature-barrier              0, 1       0        BARRIER works
- *   feature-discard              0, 1       0        DISCARD works
- *   discard-granularity          bytes      sector-size
- *   discard-alignment            bytes      0        offset of the first
- *                                                    granule
- *   discard-secure               0, 1       0        DISCARD's SECURE flag
- * works discard-enable               0, 1       1        toolstack's wish, read
- * by the backend feature-persistent           0, 1       0        keeps grants
- * mapped feature-max-indirect-segments count     absent   INDIRECT works, with
- * at most so many segments max-ring-page-order          0-4        0 2^order
- * ring pages multi-queue-max-queues       count      1 mode r, w       -
- * toolstack; r: refuse writes sectors                      count      - size in
- * 512-byte units; from Connected on; changed by a resize, after which the
- * backend writes `state` once more sector-size                  bytes      512
- * power of two, 512 or more physical-sector-size         bytes      sector-size
- *   info                         bits       0        WEIR_VDISK_*
+ *   name                         value  default     notes
+ *   feature-flush-cache          0, 1   0           FLUSH works
+ *   feature-barrier              0, 1   0           BARRIER works
+ *   feature-discard              0, 1   0           DISCARD works
+ *   discard-granularity          bytes  sector-size
+ *   discard-alignment            bytes  0           offset of the first
+ *                                                   granule
+ *   discard-secure               0, 1   0           DISCARD's SECURE flag
+ *                                                   works
+ *   discard-enable               0, 1   1           toolstack's wish, read by
+ *                                                   the backend
+ *   feature-persistent           0, 1   0           keeps grants mapped
+ *   feature-max-indirect-segments
+ *                                count  absent      INDIRECT works, with at
+ *                                                   most so many segments
+ *   max-ring-page-order          0-4    0           2^order ring pages
+ *   multi-queue-max-queues       count  1
+ *   mode                         r, w   -           toolstack; r: refuse
+ *                                                   writes
+ *   sectors                      count  -           size in 512-byte units;
+ *                                                   from Connected on; changed
+ *                                                   by a resize, after which
+ *                                                   the backend writes `state`
+ *                                                   once more
+ *   sector-size                  bytes  512         power of two, 512 or more
+ *   physical-sector-size         bytes  sector-size
+ *   info                         bits   0           WEIR_VDISK_*
  *
  * Frontend's nodes (written before Initialised)
  *
@@ -56,9 +65,11 @@
  *                                                    must mistrust the backend
  *
  * Persistent grants: both ends say 1.  The frontend copies data into pages it
- * granted once; the backend maps each reference at first use and keeps it (it
- * may drop any that is idle).  The references stay granted until the frontend
- * disconnects or finds that the backend no longer maps them.
+ * granted once; the backend maps each reference at first use, writable, and
+ * keeps it (it may drop any that is idle).  So every page a request names must
+ * be granted writable then: those of writes and the pages with segment lists
+ * as well.  The references stay granted until the frontend disconnects or finds
+ * that the backend no longer maps them.
  *
  * Operations
  *
@@ -67,14 +78,15 @@
  *   INDIRECT     the same, operation in indirect_op, with 1 to
  *                feature-max-indirect-segments segments in up to 8 pages
  *                indirect_grefs[], 512 segments a page, granted readable
+ *                (writable with persistent grants)
  *   FLUSH        all writes that were answered are on stable storage; may also
  *                carry segments that are written before (not from Weir)
  *   BARRIER      a write (possibly empty) with a FLUSH before and after
  *   DISCARD      nr_sectors from sector_number may be forgotten
  *
- * A read's pages must be granted writable, a write's may be read-only.  For an
- * operation it does not know or offer the backend answers EOPNOTSUPP; the
- * frontend then stops using it.
+ * A read's pages must be granted writable, a write's may be read-only (without
+ * persistent grants).  For an operation it does not know or offer the backend
+ * answers EOPNOTSUPP; the frontend then stops using it.
  *
  * States: xenbus_abi.h, without shortcuts.
  */

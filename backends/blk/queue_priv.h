@@ -57,7 +57,7 @@ struct weir_blk_queue {
     unsigned queued;               /* on ready or retry */
     bool retry_due, broken, throttled;
     uint64_t log_since;
-    uint32_t log_lines; /* since then */
+    uint32_t log_lines;    /* since then */
     uint32_t spurious_run; /* wake-ups by the frontend that brought nothing */
     uint64_t throttle_ns;
     uint64_t delta[WEIR_STATS_WORDS]; /* counted, not yet in the page */

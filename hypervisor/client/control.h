@@ -23,15 +23,15 @@ enum weir_dom_state {
 enum weir_dom_kind { WEIR_DOM_PROCESS = 0, WEIR_DOM_VM };
 
 struct weir_hv_create {
-    const char *name;      /* at most 63 bytes; unique among live domains */
+    const char *name; /* at most 63 bytes; unique among live domains */
     enum weir_dom_kind kind;
-    domid_t domid;         /* 0: weir-hv chooses (1..32751) */
-    uint32_t max_frames;   /* machine memory quota, 4096-byte pages */
-    uint32_t max_grants;   /* grant-table frames; 0: the default, 64 */
-    uint32_t max_ports;    /* event channels; 0: the default, 1024 */
-    uint32_t max_maps;     /* foreign frames mapped; 0: the default, 65536 */
-    bool has_store;        /* give it a xenstore ring page and port, granted
-                              and reserved to domain store_domid */
+    domid_t domid;       /* 0: weir-hv chooses (1..32751) */
+    uint32_t max_frames; /* machine memory quota, 4096-byte pages */
+    uint32_t max_grants; /* grant-table frames; 0: the default, 64 */
+    uint32_t max_ports;  /* event channels; 0: the default, 1024 */
+    uint32_t max_maps;   /* foreign frames mapped; 0: the default, 65536 */
+    bool has_store;      /* give it a xenstore ring page and port, granted
+                            and reserved to domain store_domid */
     domid_t store_domid;
 };
 
@@ -40,14 +40,14 @@ struct weir_hv_dominfo {
     char name[64];
     enum weir_dom_kind kind;
     enum weir_dom_state state;
-    char reason[160];      /* why it crashed or is dying, "" otherwise */
-    int32_t pid;           /* of a process domain, in weir-hv's pid namespace;
-                              0 before HELLO */
+    char reason[160]; /* why it crashed or is dying, "" otherwise */
+    int32_t pid;      /* of a process domain, in weir-hv's pid namespace;
+                         0 before HELLO */
     uint32_t frames, max_frames;
     uint32_t grants_active, grants_mapped; /* own grants in use by others;
                                               foreign frames mapped here */
     uint32_t ports, max_ports, max_maps;
-    uint64_t store_frame;  /* for XS_INTRODUCE */
+    uint64_t store_frame;       /* for XS_INTRODUCE */
     evtchn_port_t store_evtchn; /* the domain's own end */
     uint64_t faults, hypercalls, io_refused;
     uint64_t uptime_ns;
@@ -85,8 +85,8 @@ int weir_hvctl_next_event(struct weir_hvctl *c, struct weir_hv_dominfo *out);
 enum weir_io_kind { WEIR_IO_PORT, WEIR_IO_MEM, WEIR_IO_IRQ, WEIR_IO_PCI };
 struct weir_io_range {
     enum weir_io_kind kind;
-    uint64_t first, last;  /* inclusive: ports; machine frames; interrupts;
-                              PCI segment << 16 | bus << 8 | devfn */
+    uint64_t first, last; /* inclusive: ports; machine frames; interrupts;
+                             PCI segment << 16 | bus << 8 | devfn */
 };
 int weir_hvctl_io_permit(struct weir_hvctl *c, domid_t domid,
                          const struct weir_io_range *r);

@@ -271,11 +271,11 @@ int weir_process_set_stats(struct weir_process *d, const void *page)
     return rc;
 }
 
-int weir_process_io_query(struct weir_process *d, unsigned kind,
-                          uint64_t first, uint64_t last)
+int weir_process_io_query(struct weir_process *d, unsigned kind, uint64_t first,
+                          uint64_t last)
 {
-    struct weir_process_msg m = {
-        .op = WEIR_HV_IO_QUERY, .len = WEIR_HVCTL_IO_RANGE};
+    struct weir_process_msg m = {.op = WEIR_HV_IO_QUERY,
+                                 .len = WEIR_HVCTL_IO_RANGE};
     const struct weir_io_range range = {
         .kind = (enum weir_io_kind)kind, .first = first, .last = last};
     int rc;

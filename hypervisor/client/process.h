@@ -58,7 +58,7 @@ int weir_process_set_stats(struct weir_process *d, const void *page);
 
 /* May this domain use the I/O range (kind: enum weir_io_kind of control.h,
  * inclusive bounds)?  0, or -EPERM, which weir-hv counts. */
-int weir_process_io_query(struct weir_process *d, unsigned kind,
-                          uint64_t first, uint64_t last);
+int weir_process_io_query(struct weir_process *d, unsigned kind, uint64_t first,
+                          uint64_t last);
 
 #endif
