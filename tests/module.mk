@@ -38,7 +38,7 @@ check-asan:
 		check-asan-run
 .PHONY: check-asan-run check-tsan-run
 check-asan-run: tests
-	@B=$(B) ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
+	@B=$(B) ASAN_OPTIONS=abort_on_error=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 \
 		bash tests/run.sh $(TESTS) $(ASAN_SCRIPTS)
 
