@@ -3,7 +3,7 @@
  * Life of a device: attach (tap, both registry directories, descriptors to the
  * backend), detach (the backend lets the frontend close first), and by force.
  */
-#include "backends/net/hostif.h"
+#include "backends/net/host/hostif.h"
 #include "driverdomains/devd.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * Before a device exists: its backend is chosen, its image opened, its
  * address and bridge checked.  Nothing is changed on the host.
  */
-#include "backends/net/hostif.h"
+#include "backends/net/host/hostif.h"
 #include "driverdomains/devd.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
-# backends/net: weir-netback, and weir-nethost for the device manager
+# backends/net: weir-netback; host/: weir-nethost for the device manager
 NETBACK_SRC := $(addprefix backends/net/,vif.c queue.c tx.c txreq.c rx.c \
 	stage.c ctrl.c pool.c mcast.c offload.c switch.c capture.c \
 	sink_tap.c sink_switch.c sink_memory.c)
 $(call lib,weir-netback,$(NETBACK_SRC))
-$(call lib,weir-nethost,$(addprefix backends/net/,rtnl.c hostif.c tap.c filter.c nft.c))
+$(call lib,weir-nethost,$(addprefix backends/net/host/,rtnl.c hostif.c tap.c filter.c nft.c))
 $(call prog,weir-netback,backends/net/netback.c,weir-netback weir-back weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
 
 MAN_PAGES += backends/net/weir-netback.8

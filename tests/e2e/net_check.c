@@ -5,8 +5,8 @@
  * sizes, and the standard tools list the vif.
  */
 #include "backends/common/stats_abi.h"
-#include "backends/net/filter.h"
-#include "backends/net/hostif.h"
+#include "backends/net/host/filter.h"
+#include "backends/net/host/hostif.h"
 #include "tests/e2e/launch.h"
 
 #include <errno.h>

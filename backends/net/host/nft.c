@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backends/net/nft.h"
+#include "backends/net/host/nft.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

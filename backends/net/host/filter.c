@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "backends/net/filter.h"
-#include "backends/net/hostif_fail.h"
-#include "backends/net/nft.h"
+#include "backends/net/host/filter.h"
+#include "backends/net/host/hostif_fail.h"
+#include "backends/net/host/nft.h"
 
 #include <errno.h>
 #include <linux/if_ether.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "backends/net/hostif.h"
-#include "backends/net/hostif_fail.h"
+#include "backends/net/host/hostif.h"
+#include "backends/net/host/hostif_fail.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backends/net/rtnl.h"
+#include "backends/net/host/rtnl.h"
 
 #include <errno.h>
 #include <linux/if_link.h>

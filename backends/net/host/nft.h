@@ -4,8 +4,8 @@
  * that filter.c builds rules from.  The kernel takes a batch as a whole or not
  * at all.
  */
-#ifndef WEIR_BACKENDS_NET_NFT_H
-#define WEIR_BACKENDS_NET_NFT_H
+#ifndef WEIR_BACKENDS_NET_HOST_NFT_H
+#define WEIR_BACKENDS_NET_HOST_NFT_H
 
 #include <libmnl/libmnl.h>
 #include <libnftnl/rule.h>

@@ -6,10 +6,10 @@
  * manager; for threads, namespaces and errors see hostif.h.  `nft list table
  * netdev NAME` shows it.
  */
-#ifndef WEIR_BACKENDS_NET_FILTER_H
-#define WEIR_BACKENDS_NET_FILTER_H
+#ifndef WEIR_BACKENDS_NET_HOST_FILTER_H
+#define WEIR_BACKENDS_NET_HOST_FILTER_H
 
-#include "backends/net/hostif.h"
+#include "backends/net/host/hostif.h"
 
 #define WEIR_FILTER_IPS 8
 

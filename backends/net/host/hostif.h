@@ -8,8 +8,8 @@
  * the interface and the remedy.  They act in the calling thread's network
  * namespace, block for a few rtnetlink round trips and keep no state.
  */
-#ifndef WEIR_BACKENDS_NET_HOSTIF_H
-#define WEIR_BACKENDS_NET_HOSTIF_H
+#ifndef WEIR_BACKENDS_NET_HOST_HOSTIF_H
+#define WEIR_BACKENDS_NET_HOST_HOSTIF_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,10 +2,10 @@
  *
  * How hostif.c, tap.c and filter.c report; not for their callers.
  */
-#ifndef WEIR_BACKENDS_NET_HOSTIF_FAIL_H
-#define WEIR_BACKENDS_NET_HOSTIF_FAIL_H
+#ifndef WEIR_BACKENDS_NET_HOST_HOSTIF_FAIL_H
+#define WEIR_BACKENDS_NET_HOST_HOSTIF_FAIL_H
 
-#include "backends/net/hostif.h"
+#include "backends/net/host/hostif.h"
 
 /* Writes the line and returns code. */
 __attribute__((format(printf, 3, 4))) int

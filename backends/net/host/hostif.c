@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "backends/net/hostif.h"
-#include "backends/net/hostif_fail.h"
-#include "backends/net/rtnl.h"
+#include "backends/net/host/hostif.h"
+#include "backends/net/host/hostif_fail.h"
+#include "backends/net/host/rtnl.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

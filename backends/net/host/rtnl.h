@@ -4,8 +4,8 @@
  * the kernel's link and address configuration.  Acts in the network namespace
  * of the calling thread; needs CAP_NET_ADMIN there.
  */
-#ifndef WEIR_BACKENDS_NET_RTNL_H
-#define WEIR_BACKENDS_NET_RTNL_H
+#ifndef WEIR_BACKENDS_NET_HOST_RTNL_H
+#define WEIR_BACKENDS_NET_HOST_RTNL_H
 
 #include <libmnl/libmnl.h>
 #include <stddef.h>
