@@ -64,7 +64,7 @@ unsigned back_seize(struct back *b)
 {
     unsigned got = 0;
 
-    for (grant_ref_t ref = 0; ref < 1500; ref++) {
+    for (grant_ref_t ref = 0; ref < 800; ref++) {
         uint8_t *p = back_map(b, ref, false);
 
         if (p == NULL)

@@ -16,8 +16,8 @@
 
 #define GUARD     64 /* pages, some below and some above the device's */
 #define DEPTH     8
-#define SILENT_MS 1000
-#define WHOLE_MS  4000
+#define SILENT_MS 2000
+#define WHOLE_MS  5000
 
 static struct hostile h = {.attack = "victim"};
 static struct weir_front_bus bus;
