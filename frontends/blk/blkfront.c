@@ -173,8 +173,10 @@ static void disconnect(struct weir_front_dev *dev)
         bf->closed = true;
     for (unsigned i = 0; i < bf->nqueues; i++) {
         weir_bf_queue_down(&bf->queue[i]);
-        if (ends)
-            weir_bf_queue_abort(&bf->queue[i], -WEIR_ENOTCONN);
+        if (!ends)
+            continue;
+        weir_bf_queue_end(&bf->queue[i]);
+        weir_bf_queue_abort(&bf->queue[i], -WEIR_ENOTCONN);
     }
 }
 

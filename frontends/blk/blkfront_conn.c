@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * A queue's connection: its ring pages and event channel, new each time, and
+ * A queue's connection: its event channel, new each time, its ring pages, and
  * what becomes of requests when it ends.
+ *
+ * Ring pages stay granted until the device ends, and serve the next connection
+ * too: a backend that keeps them mapped and asks for new ones, again and again,
+ * would else have all our memory.
  */
 #include "frontends/blk/blkfront_priv.h"
 
@@ -63,16 +67,23 @@ void weir_bf_queue_down(struct weir_bf_queue *q)
     if (q->has_evtchn)
         bf->port->ops->evtchn_close(bf->port, q->evtchn);
     q->has_evtchn = false;
-    for (unsigned i = 0; i < q->ring_pages; i++)
-        weir_gnttab_end_deferred(bf->gnttab, q->ring_ref[i], q->ring_page[i],
-                                 ring_page_done, bf->port);
     q->ring_pages = 0;
+}
+
+void weir_bf_queue_end(struct weir_bf_queue *q)
+{
+    while (q->granted > 0) {
+        unsigned i = --q->granted;
+
+        weir_gnttab_end_deferred(q->bf->gnttab, q->ring_ref[i], q->ring_page[i],
+                                 ring_page_done, q->bf->port);
+    }
 }
 
 static int add_ring_page(struct weir_bf_queue *q)
 {
     struct weir_blkfront *bf = q->bf;
-    unsigned i = q->ring_pages;
+    unsigned i = q->granted;
     int err = bf->port->ops->alloc_pages(bf->port, 1, &q->ring_page[i]);
 
     if (err != 0)
@@ -82,7 +93,7 @@ static int add_ring_page(struct weir_bf_queue *q)
     if (err != 0)
         bf->port->ops->free_pages(bf->port, q->ring_page[i], 1);
     else
-        q->ring_pages++;
+        q->granted++;
     return err;
 }
 
@@ -91,16 +102,16 @@ int weir_bf_queue_up(struct weir_bf_queue *q, unsigned pages)
     struct weir_blkfront *bf = q->bf;
     int err = 0;
 
-    for (unsigned i = 0; i < pages && err == 0; i++)
+    while (q->granted < pages && err == 0)
         err = add_ring_page(q);
     if (err == 0)
         err = weir_blkif_front_init(&q->ring, q->ring_page, pages);
     if (err == 0)
         err = bf->port->ops->evtchn_alloc(bf->port, bf->dev.backend_domid,
                                           &q->evtchn);
-    if (err == 0)
-        q->has_evtchn = true;
-    else
-        weir_bf_queue_down(q);
-    return err;
+    if (err != 0)
+        return err;
+    q->has_evtchn = true;
+    q->ring_pages = pages;
+    return 0;
 }

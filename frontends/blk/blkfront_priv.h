@@ -57,7 +57,7 @@ struct weir_bf_queue {
     bool has_evtchn;
     void *ring_page[WEIR_RING_MAX_PAGES];
     grant_ref_t ring_ref[WEIR_RING_MAX_PAGES];
-    unsigned ring_pages;
+    unsigned granted, ring_pages; /* pages there are, and used now */
     struct weir_bf_req *req;
     unsigned nreq;
     uint16_t free_req, again_head, again_tail;
@@ -123,10 +123,12 @@ int weir_bf_queue_new(struct weir_blkfront *bf, struct weir_bf_queue *q);
 void weir_bf_queue_free(struct weir_bf_queue *q);
 
 /* blkfront_conn.c */
-/* Ring pages, event channel: new for each connection. */
+/* An event channel, and ring pages where there are too few. */
 int weir_bf_queue_up(struct weir_bf_queue *q, unsigned pages);
 /* The connection is over; what was sent is to be sent again. */
 void weir_bf_queue_down(struct weir_bf_queue *q);
+/* It is the last one: the ring pages go too.  Idempotent. */
+void weir_bf_queue_end(struct weir_bf_queue *q);
 /* No connection will come: all I/O ends with status. */
 void weir_bf_queue_abort(struct weir_bf_queue *q, int status);
 

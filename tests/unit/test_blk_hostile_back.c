@@ -363,6 +363,36 @@ static void test_pages_still_mapped_are_not_given_to_others(void **state)
     assert_int_equal(weir_fake_pages(h.fport), before - 1);
 }
 
+/* It keeps each ring it was ever given, and asks for the next. */
+static void test_backend_that_starts_anew_for_ever_takes_no_memory(void **state)
+{
+    struct weir_map_op kept[50];
+    unsigned pages;
+
+    (void)state;
+    connect_both();
+    pages = weir_fake_pages(h.fport);
+    memset(kept, 0, sizeof(kept));
+    for (unsigned i = 0; i < 50; i++) {
+        set_back("state", "2");
+        weir_front_bus_poll(&h.bus);
+        assert_int_equal(get_front("state"), 3);
+        kept[i].dom = BLK_FRONT;
+        kept[i].ref = (grant_ref_t)get_front("ring-ref");
+        assert_int_equal(h.bport->ops->map(h.bport, &kept[i], 1), 0);
+        set_back("state", "4");
+        weir_front_bus_poll(&h.bus);
+        assert_int_equal(get_front("state"), 4);
+    }
+    assert_int_equal(weir_fake_pages(h.fport), pages);
+    for (unsigned i = 0; i < 50; i++) {
+        struct weir_unmap_op un = {.addr = kept[i].addr,
+                                   .handle = kept[i].handle};
+
+        h.bport->ops->unmap(h.bport, &un, 1);
+    }
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, start, stop)
@@ -376,6 +406,7 @@ int main(void)
         T(test_backend_that_disappears_ends_io),
         T(test_garbage_sizes_are_refused),
         T(test_pages_still_mapped_are_not_given_to_others),
+        T(test_backend_that_starts_anew_for_ever_takes_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
