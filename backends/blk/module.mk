@@ -26,6 +26,9 @@ BENCHES += $(B)/tests/bench_blk $(B)/tests/blk_load
 $(call test,test_blk_hostile_back,tests/unit/test_blk_hostile_back.c,\
 	$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
 
+$(call test,test_blk_hostile_table,tests/unit/test_blk_hostile_table.c,\
+	$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
+
 FUZZERS += blk_request
 FUZZ_SRC_blk_request := backends/blk/request.c
 

@@ -201,8 +201,7 @@ static bool use_table(struct weir_bf_queue *q, struct weir_bf_req *r,
 }
 
 static void fill_wire(struct weir_bf_queue *q, struct weir_bf_req *r,
-                      const struct weir_blkfront_io *io, unsigned n,
-                      const struct weir_blkif_segment *seg)
+                      const struct weir_blkfront_io *io, unsigned n)
 {
     uint64_t sector = io->sector + (io->sent >> WEIR_BLKIF_SECTOR_SHIFT);
 
@@ -214,30 +213,28 @@ static void fill_wire(struct weir_bf_queue *q, struct weir_bf_req *r,
         w->nr_segments = (uint16_t)n;
         w->sector_number = sector;
         w->indirect_grefs[0] = q->tables.area.ref[r->table];
+        /* The backend could change it: it can only name pages that it may
+         * use anyway.  Nobody here reads it again. */
+        weir_memcpy(q->tables.area.base + (size_t)r->table * WEIR_PAGE_SIZE,
+                    q->seg, n * sizeof(q->seg[0]));
     } else {
         r->wire.rw.operation = wire_op(io);
         r->wire.rw.nr_segments = (uint8_t)n;
         r->wire.rw.sector_number = sector;
-        weir_memcpy(r->wire.rw.seg, seg, n * sizeof(seg[0]));
+        weir_memcpy(r->wire.rw.seg, q->seg, n * sizeof(q->seg[0]));
     }
 }
 
 static uint32_t build_data(struct weir_bf_queue *q, struct weir_bf_req *r,
                            struct weir_blkfront_io *io)
 {
-    struct weir_blkif_segment own[WEIR_BLKIF_MAX_SEGMENTS], *seg = own;
+    struct weir_blkif_segment *seg = q->seg;
     unsigned n, max = WEIR_BLKIF_MAX_SEGMENTS;
     struct place p = {io->vec_at, io->vec_off};
     size_t total = 0;
 
-    if (use_table(q, r, io)) {
-        /* The backend could change it: it can only name pages that it may
-         * use anyway. */
-        seg = (struct weir_blkif_segment *)(void *)(q->tables.area.base +
-                                                    (size_t)r->table *
-                                                        WEIR_PAGE_SIZE);
+    if (use_table(q, r, io))
         max = q->bf->max_segs;
-    }
     n = io->bounce ? bounce_segs(q, r, io, seg, max)
                    : direct_segs(q->bf, io, seg, max);
     for (unsigned i = 0; i < n; i++)
@@ -248,7 +245,7 @@ static uint32_t build_data(struct weir_bf_queue *q, struct weir_bf_req *r,
         weir_bf_pool_put(&q->tables, r->table);
         return 0;
     }
-    fill_wire(q, r, io, n, seg);
+    fill_wire(q, r, io, n);
     r->vec_at = io->vec_at;
     r->vec_off = io->vec_off;
     r->len = (uint32_t)total;

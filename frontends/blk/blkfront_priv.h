@@ -64,6 +64,9 @@ struct weir_bf_queue {
     struct weir_bf_pool bounce, tables;
     struct weir_blkfront_io *head, *tail; /* not, or not wholly, sent */
     unsigned outstanding;
+    /* Of the request that is being built: what is computed from segments is
+     * never computed from the table that the backend can write to. */
+    struct weir_blkif_segment seg[WEIR_BF_SEGS];
 };
 
 struct weir_blkfront {
