@@ -17,6 +17,16 @@ void weir_xs_put_u64(struct weir_xs *xs, uint64_t v);
 int weir_xs_call(struct weir_xs *xs, enum weir_xs_type type, weir_xs_tx tx,
                  const char **reply);
 
+/* The same for a reply that says nothing but OK: 0 or the error. */
+static inline int weir_xs_do(struct weir_xs *xs, enum weir_xs_type type,
+                             weir_xs_tx tx)
+{
+    const char *reply;
+    int n = weir_xs_call(xs, type, tx, &reply);
+
+    return n < 0 ? n : 0;
+}
+
 static inline size_t weir_xs_strlen(const char *s)
 {
     const char *p = s;

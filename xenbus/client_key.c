@@ -39,13 +39,9 @@ int weir_xs_read_key(struct weir_xs *xs, weir_xs_tx tx, const char *dir,
 int weir_xs_write_key(struct weir_xs *xs, weir_xs_tx tx, const char *dir,
                       const char *key, const char *value)
 {
-    const char *reply;
-    int n;
-
     begin_key(xs, dir, key);
     weir_xs_put_bytes(xs, value, weir_xs_strlen(value));
-    n = weir_xs_call(xs, WEIR_XS_WRITE, tx, &reply);
-    return n < 0 ? n : 0;
+    return weir_xs_do(xs, WEIR_XS_WRITE, tx);
 }
 
 int weir_xs_read_u64(struct weir_xs *xs, weir_xs_tx tx, const char *dir,

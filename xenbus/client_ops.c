@@ -7,65 +7,48 @@
 #include "ring/error.h"
 #include "xenbus/client_call.h"
 
-/* One string argument, reply copied out with a NUL behind it. */
-static int fetch(struct weir_xs *xs, enum weir_xs_type type, weir_xs_tx tx,
-                 const char *path, char *buf, size_t size, bool nul)
+/* Up to two string arguments, reply ignored. */
+static int simple(struct weir_xs *xs, enum weir_xs_type type, weir_xs_tx tx,
+                  const char *a, const char *b)
+{
+    weir_xs_begin(xs);
+    weir_xs_put_str(xs, a);
+    if (b)
+        weir_xs_put_str(xs, b);
+    return weir_xs_do(xs, type, tx);
+}
+
+int weir_xs_read(struct weir_xs *xs, weir_xs_tx tx, const char *path, char *buf,
+                 size_t size)
+{
+    return weir_xs_read_key(xs, tx, "", path, buf, size);
+}
+
+int weir_xs_get_perms(struct weir_xs *xs, weir_xs_tx tx, const char *path,
+                      char *buf, size_t size)
 {
     const char *reply;
     int n;
 
     weir_xs_begin(xs);
     weir_xs_put_str(xs, path);
-    n = weir_xs_call(xs, type, tx, &reply);
+    n = weir_xs_call(xs, WEIR_XS_GET_PERMS, tx, &reply);
     if (n < 0)
         return n;
-    if ((size_t)n + nul > size)
+    if ((size_t)n > size)
         return -WEIR_E2BIG;
     memcpy(buf, reply, (size_t)n);
-    if (nul)
-        buf[n] = '\0';
     return n;
-}
-
-/* Up to two string arguments, reply ignored. */
-static int simple(struct weir_xs *xs, enum weir_xs_type type, weir_xs_tx tx,
-                  const char *a, const char *b)
-{
-    const char *reply;
-    int n;
-
-    weir_xs_begin(xs);
-    weir_xs_put_str(xs, a);
-    if (b)
-        weir_xs_put_str(xs, b);
-    n = weir_xs_call(xs, type, tx, &reply);
-    return n < 0 ? n : 0;
-}
-
-int weir_xs_read(struct weir_xs *xs, weir_xs_tx tx, const char *path, char *buf,
-                 size_t size)
-{
-    return fetch(xs, WEIR_XS_READ, tx, path, buf, size, true);
-}
-
-int weir_xs_get_perms(struct weir_xs *xs, weir_xs_tx tx, const char *path,
-                      char *buf, size_t size)
-{
-    return fetch(xs, WEIR_XS_GET_PERMS, tx, path, buf, size, false);
 }
 
 static int with_payload(struct weir_xs *xs, enum weir_xs_type type,
                         weir_xs_tx tx, const char *path, const void *p,
                         size_t len)
 {
-    const char *reply;
-    int n;
-
     weir_xs_begin(xs);
     weir_xs_put_str(xs, path);
     weir_xs_put_bytes(xs, p, len);
-    n = weir_xs_call(xs, type, tx, &reply);
-    return n < 0 ? n : 0;
+    return weir_xs_do(xs, type, tx);
 }
 
 int weir_xs_write(struct weir_xs *xs, weir_xs_tx tx, const char *path,
@@ -192,24 +175,16 @@ int weir_xs_transaction_end(struct weir_xs *xs, weir_xs_tx tx, bool commit)
 int weir_xs_introduce(struct weir_xs *xs, domid_t domid, mfn_t frame,
                       evtchn_port_t port)
 {
-    const char *reply;
-    int n;
-
     weir_xs_begin(xs);
     weir_xs_put_u64(xs, domid);
     weir_xs_put_u64(xs, frame);
     weir_xs_put_u64(xs, port);
-    n = weir_xs_call(xs, WEIR_XS_INTRODUCE, 0, &reply);
-    return n < 0 ? n : 0;
+    return weir_xs_do(xs, WEIR_XS_INTRODUCE, 0);
 }
 
 int weir_xs_release(struct weir_xs *xs, domid_t domid)
 {
-    const char *reply;
-    int n;
-
     weir_xs_begin(xs);
     weir_xs_put_u64(xs, domid);
-    n = weir_xs_call(xs, WEIR_XS_RELEASE, 0, &reply);
-    return n < 0 ? n : 0;
+    return weir_xs_do(xs, WEIR_XS_RELEASE, 0);
 }

@@ -198,7 +198,7 @@ void xs_reply_error(struct weir_store_conn *c, int err)
     send_reply(c, WEIR_XS_ERROR, text, n);
 }
 
-static uint32_t hash_bytes(const char *p, size_t len)
+uint32_t xs_hash(const char *p, size_t len)
 {
     uint32_t h = 2166136261u;
 
@@ -273,7 +273,7 @@ void xs_event(struct weir_store_conn *c, const struct xs_watch *w,
     }
     memcpy(payload, path, plen);
     memcpy(payload + plen, w->token, tlen);
-    hash = hash_bytes(payload, plen + tlen);
+    hash = xs_hash(payload, plen + tlen);
     if (!queued(c, hash, payload, (uint32_t)(plen + tlen)))
         queue_event(c, payload, (uint32_t)(plen + tlen), hash);
 }

@@ -40,8 +40,7 @@ struct xs_domain *xs_domain_get(struct weir_store *s, unsigned domid)
         return NULL;
     d->domid = (domid_t)domid;
     d->target = -1;
-    d->features = WEIR_XS_SERVER_RECONNECTION | WEIR_XS_SERVER_ERROR |
-                  WEIR_XS_SERVER_WATCHDEPTH;
+    d->features = XS_FEATURES;
     memcpy(d->quota, s->quota, sizeof(d->quota));
     d->next = s->domains[domid % DOMAIN_BUCKETS];
     s->domains[domid % DOMAIN_BUCKETS] = d;

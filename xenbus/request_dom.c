@@ -43,8 +43,7 @@ int xs_do_introduce(struct weir_store_conn *c, const char *p, size_t len)
     again = d->introduced;
     d->introduced = true;
     if (s->ops->introduce)
-        r = s->ops->introduce(s->context, domid, frame, (evtchn_port_t)port,
-                              again);
+        r = s->ops->introduce(s->context, domid, (evtchn_port_t)port);
     if (r) {
         xs_log(s, WEIR_LOG_ERROR, "domain %u: cannot be introduced: error %d",
                domid, -r);
@@ -139,10 +138,6 @@ static int reply_number(struct weir_store_conn *c, uint64_t v)
     return xs_reply(c, digits, weir_xs_format_u64(v, digits) + 1u);
 }
 
-#define FEATURES                                                               \
-    (WEIR_XS_SERVER_RECONNECTION | WEIR_XS_SERVER_ERROR |                      \
-     WEIR_XS_SERVER_WATCHDEPTH)
-
 int xs_do_get_feature(struct weir_store_conn *c, const char *p, size_t len)
 {
     const struct xs_domain *d;
@@ -169,7 +164,7 @@ int xs_do_set_feature(struct weir_store_conn *c, const char *p, size_t len)
 
     if (weir_xs_split(p, len, argv, 2, true) != 2 ||
         xs_domid_arg(argv[0], &domid) || weir_xs_parse_u64(argv[1], &value) ||
-        value & ~(uint64_t)FEATURES)
+        value & ~(uint64_t)XS_FEATURES)
         return -EINVAL;
     d = xs_domain_get(c->s, domid);
     if (!d)

@@ -230,15 +230,22 @@ int xs_do_write(struct weir_store_conn *c, const char *p, size_t len)
     return r ? r : xs_reply_ok(c);
 }
 
-int xs_do_mkdir(struct weir_store_conn *c, const char *p, size_t len)
+/* A request with a path and nothing else. */
+static int begin_one(struct xs_change *ch, struct weir_store_conn *c,
+                     const char *p, size_t len)
 {
-    struct xs_change ch;
     const char *arg;
-    int r;
 
     if (weir_xs_split(p, len, &arg, 1, true) != 1)
         return -EINVAL;
-    r = xs_change_begin(&ch, c, arg, false);
+    return xs_change_begin(ch, c, arg, false);
+}
+
+int xs_do_mkdir(struct weir_store_conn *c, const char *p, size_t len)
+{
+    struct xs_change ch;
+    int r = begin_one(&ch, c, p, len);
+
     if (r)
         return r;
     if (!xs_get(c, &ch.v, ch.path, WEIR_XS_PERM_WRITE, &r)) {
@@ -314,12 +321,8 @@ int xs_do_rm(struct weir_store_conn *c, const char *p, size_t len)
     char up[WEIR_XS_PATH_MAX + 1];
     struct weir_node *n;
     struct xs_change ch;
-    const char *arg;
-    int r;
+    int r = begin_one(&ch, c, p, len);
 
-    if (weir_xs_split(p, len, &arg, 1, true) != 1)
-        return -EINVAL;
-    r = xs_change_begin(&ch, c, arg, false);
     if (r)
         return r;
     n = xs_get(c, &ch.v, ch.path, WEIR_XS_PERM_WRITE, &r);

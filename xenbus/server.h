@@ -70,8 +70,7 @@ int weir_xsd_turn(struct weir_xsd *x, int timeout_ms);
 extern const struct weir_store_ops weir_xsd_store_ops; /* context: weir_xsd */
 
 /* server_ring.c */
-int weir_xsd_introduce(void *context, domid_t domid, uint64_t frame,
-                       evtchn_port_t port, bool again);
+int weir_xsd_introduce(void *context, domid_t domid, evtchn_port_t port);
 void weir_xsd_release(void *context, domid_t domid);
 
 /* server.c, for server_ring.c */

@@ -126,6 +126,7 @@ static void detach(struct weir_xsd_peer *p)
     struct weir_port *port = p->x->port;
     struct weir_unmap_op un = {.addr = p->page, .handle = p->map_handle};
 
+    weir_xsd_peer_unwatch(p);
     if (p->evtchn)
         port->ops->evtchn_close(port, p->evtchn);
     if (p->page)
@@ -163,20 +164,16 @@ static int attach(struct weir_xsd_peer *p, evtchn_port_t remote)
     return 0;
 }
 
-int weir_xsd_introduce(void *context, domid_t domid, uint64_t frame,
-                       evtchn_port_t port, bool again)
+int weir_xsd_introduce(void *context, domid_t domid, evtchn_port_t port)
 {
     struct weir_xsd *x = context;
     struct weir_xsd_peer *p;
     int r;
 
-    (void)frame; /* the grant says which it is */
-    (void)again;
     if (!x->port)
         return -ENOSYS; /* no rings without a hypervisor */
     p = find(x, domid);
     if (p) {
-        weir_xsd_peer_unwatch(p);
         detach(p);
         weir_store_reset(p->conn);
     } else {
@@ -186,7 +183,6 @@ int weir_xsd_introduce(void *context, domid_t domid, uint64_t frame,
         return -ENOMEM;
     r = attach(p, port);
     if (r) {
-        weir_xsd_peer_unwatch(p);
         detach(p);
         weir_xsd_peer_end(p);
         return r;
@@ -202,7 +198,6 @@ void weir_xsd_release(void *context, domid_t domid)
 
     if (!p)
         return;
-    weir_xsd_peer_unwatch(p);
     detach(p);
     weir_xsd_peer_end(p);
 }

@@ -38,10 +38,10 @@ struct weir_store_ops {
     uint64_t (*now_ns)(void *context);
     void (*log)(void *context, enum weir_log_level level, const char *line);
     /* XS_INTRODUCE: reach the domain over its ring page, with
-     * weir_store_connect.  Again for a domain already introduced: its program
-     * started anew; reset and bind again.  NULL: nothing to do. */
-    int (*introduce)(void *context, domid_t domid, uint64_t frame,
-                     evtchn_port_t port, bool again);
+     * weir_store_connect; the grant says which page.  For a domain already
+     * introduced: its program started anew; reset and bind again.  NULL:
+     * nothing to do. */
+    int (*introduce)(void *context, domid_t domid, evtchn_port_t port);
     /* XS_RELEASE: end that connection. NULL: nothing to do. */
     void (*release)(void *context, domid_t domid);
 };

@@ -119,6 +119,10 @@ struct weir_store {
     struct xs_domain *domains[DOMAIN_BUCKETS];
 };
 
+#define XS_FEATURES                                                            \
+    (WEIR_XS_SERVER_RECONNECTION | WEIR_XS_SERVER_ERROR |                      \
+     WEIR_XS_SERVER_WATCHDEPTH)
+
 /* The tree a request works on: the store's, or a transaction's. */
 struct xs_view {
     struct weir_node **top;
@@ -156,6 +160,7 @@ void xs_reply_error(struct weir_store_conn *c, int err);
 void xs_event(struct weir_store_conn *c, const struct xs_watch *w,
               const char *path);
 void xs_kill(struct weir_store_conn *c, int err, const char *why);
+uint32_t xs_hash(const char *p, size_t len);
 
 /* watch.c */
 #define PERM_OWNER 4u

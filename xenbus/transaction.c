@@ -26,15 +26,6 @@ struct xs_tx *xs_tx_find(struct weir_store_conn *c, uint32_t id)
     return tx;
 }
 
-static uint32_t hash_path(const char *p)
-{
-    uint32_t h = 2166136261u;
-
-    while (*p)
-        h = (h ^ (uint8_t)*p++) * 16777619u;
-    return h;
-}
-
 static int tx_charge(struct weir_store_conn *c, struct xs_tx *tx, size_t bytes)
 {
     if (xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, bytes))
@@ -53,7 +44,7 @@ int xs_tx_note(struct weir_store_conn *c, struct xs_tx *tx, const char *path,
 
     if (!tx)
         return 0;
-    hash = hash_path(path);
+    hash = xs_hash(path, strlen(path));
     for (uint32_t i = 0; i < tx->n; i++) {
         e = &tx->entries[i];
         if (e->hash == hash && !strcmp(e->path, path)) {

@@ -122,14 +122,14 @@ void xs_fire_special(struct weir_store *s, const char *path, domid_t domid)
     }
 }
 
-static size_t watch_bytes(const struct xs_watch *w)
+static size_t watch_bytes(const char *path, const char *token)
 {
-    return sizeof(*w) + strlen(w->path) + strlen(w->token);
+    return sizeof(struct xs_watch) + strlen(path) + strlen(token);
 }
 
 static void watch_free(struct weir_store_conn *c, struct xs_watch *w)
 {
-    c->d->memory -= watch_bytes(w);
+    c->d->memory -= watch_bytes(w->path, w->token);
     c->d->watches--;
     free(w->path);
     free(w->token);
@@ -197,7 +197,7 @@ static int watch_add(struct weir_store_conn *c, struct xs_watch **end,
     }
     *end = w;
     c->d->watches++;
-    c->d->memory += watch_bytes(w);
+    c->d->memory += watch_bytes(path, token);
     return 0;
 }
 
@@ -208,7 +208,6 @@ int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
     bool relative;
     int n = weir_xs_split(p, len, argv, 3, true), depth, r;
     struct xs_watch **end;
-    size_t cost;
 
     if (n < 2 || n > 3)
         return -EINVAL;
@@ -223,8 +222,7 @@ int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
         return -EEXIST;
     if (xs_over(c, WEIR_QUOTA_WATCHES, c->d->watches, 1))
         return -E2BIG;
-    cost = sizeof(struct xs_watch) + strlen(path) + strlen(argv[1]);
-    if (xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, cost))
+    if (xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, watch_bytes(path, argv[1])))
         return -ENOMEM;
     /* An event that could not be sent would be one nobody hears of. */
     if (strlen(path) + strlen(argv[1]) + 2 > WEIR_XS_PAYLOAD_MAX)

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "xenbus/wire.h"
 #include "xenbus/xenstored.h"
 
 static volatile sig_atomic_t stop;
@@ -47,15 +48,6 @@ struct options {
     bool quota_set[WEIR_QUOTA_COUNT];
 };
 
-static int parse_number(const char *s, uint64_t max, uint64_t *out)
-{
-    char *end;
-
-    errno = 0;
-    *out = strtoull(s, &end, 10);
-    return errno || *end || end == s || *s == '-' || *out > max ? -EINVAL : 0;
-}
-
 static int parse_quota(struct options *o, const char *arg)
 {
     const char *eq = strchr(arg, '=');
@@ -66,7 +58,7 @@ static int parse_quota(struct options *o, const char *arg)
         if (strlen(name) == (size_t)(eq - arg) &&
             !memcmp(name, arg, strlen(name))) {
             o->quota_set[q] = true;
-            return parse_number(eq + 1, UINT64_MAX, &o->quota[q]);
+            return weir_xs_parse_u64(eq + 1, &o->quota[q]);
         }
     }
     return -EINVAL;
@@ -108,7 +100,7 @@ static int parse(struct options *o, int argc, char **argv)
             break;
         case 'u':
         case 'g':
-            if (parse_number(optarg, UINT32_MAX - 1, &v))
+            if (weir_xs_parse_u64(optarg, &v) || v > UINT32_MAX - 1)
                 return bad("id", optarg);
             *(ch == 'u' ? &o->uid : &o->gid) = (unsigned)v;
             break;

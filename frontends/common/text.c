@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "frontends/common/text.h"
 
-#include "ring/error.h"
+#include "xenbus/wire.h"
 
 void weir_text_init(struct weir_text *t, char *buf, size_t size)
 {
@@ -28,14 +28,9 @@ void weir_text_str(struct weir_text *t, const char *s)
 void weir_text_u64(struct weir_text *t, uint64_t v)
 {
     char digits[21];
-    unsigned i = sizeof(digits) - 1;
 
-    digits[i] = '\0';
-    do {
-        digits[--i] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v != 0);
-    weir_text_str(t, &digits[i]);
+    weir_xs_format_u64(v, digits);
+    weir_text_str(t, digits);
 }
 
 size_t weir_text_len(const char *s)
@@ -62,19 +57,4 @@ bool weir_text_starts(const char *s, const char *prefix)
         if (*s++ != *prefix++)
             return false;
     return true;
-}
-
-int weir_text_parse(const char *s, uint64_t *out)
-{
-    uint64_t v = 0;
-
-    if (*s == '\0')
-        return -WEIR_EINVAL;
-    for (; *s != '\0'; s++) {
-        if (*s < '0' || *s > '9' || v > (UINT64_MAX - 9) / 10)
-            return -WEIR_EINVAL;
-        v = v * 10 + (uint64_t)(*s - '0');
-    }
-    *out = v;
-    return 0;
 }

@@ -23,7 +23,5 @@ void weir_text_u64(struct weir_text *t, uint64_t v);
 size_t weir_text_len(const char *s);
 bool weir_text_equal(const char *a, const char *b);
 bool weir_text_starts(const char *s, const char *prefix);
-/* Decimal digits alone, without sign or blanks: 0, or -WEIR_EINVAL. */
-int weir_text_parse(const char *s, uint64_t *out);
 
 #endif

@@ -30,7 +30,7 @@ static int nth_id(const char *names, size_t len, unsigned index, uint64_t *id)
         uint64_t best = UINT64_MAX, v;
 
         for (size_t at = 0; at < len; at += weir_text_len(names + at) + 1)
-            if (weir_text_parse(names + at, &v) == 0 && v < best &&
+            if (weir_xs_parse_u64(names + at, &v) == 0 && v < best &&
                 (found == 0 || v > last))
                 best = v;
         if (best == UINT64_MAX)

@@ -142,7 +142,7 @@ static void as_server(struct machine *m)
     x->port = &m->port;
     m->fd = eventfd(0, EFD_NONBLOCK);
     CHECK(!weir_xsd_init(x, listener));
-    CHECK(!weir_xsd_introduce(x, 5, 0, 1, false));
+    CHECK(!weir_xsd_introduce(x, 5, 1));
     CHECK(!weir_xsd_turn(x, 0));
     while (mutate(m, true)) {
         weir_xsd_service(x->peers);

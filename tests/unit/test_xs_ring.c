@@ -48,9 +48,8 @@ static int setup(void **state)
         b->guest[g] = weir_fake_domain_add(b->m, (domid_t)(5 + g), 0);
         weir_fake_store_pair(b->guest[g], b->store, &b->frame[g],
                              &b->evtchn[g]);
-        assert_int_equal(weir_xsd_introduce(&b->x, (domid_t)(5 + g),
-                                            b->frame[g], b->evtchn[g], false),
-                         0);
+        assert_int_equal(
+            weir_xsd_introduce(&b->x, (domid_t)(5 + g), b->evtchn[g]), 0);
     }
     turns(b);
     *state = b;
@@ -226,10 +225,10 @@ static void released_pages_are_given_back(void **state)
     assert_int_equal(weir_fake_mapped(b->store), 1);
     alive(b, 1);
     weir_fake_fail(b->store, WEIR_FAKE_EVTCHN_BIND, 0, 1, WEIR_EINVAL);
-    assert_true(weir_xsd_introduce(&b->x, 5, 0, b->evtchn[0], false) < 0);
+    assert_true(weir_xsd_introduce(&b->x, 5, b->evtchn[0]) < 0);
     turns(b);
     assert_int_equal(weir_fake_mapped(b->store), 1);
-    assert_int_equal(weir_xsd_introduce(&b->x, 5, 0, b->evtchn[0], false), 0);
+    assert_int_equal(weir_xsd_introduce(&b->x, 5, b->evtchn[0]), 0);
     turns(b);
     alive(b, 0);
 }
