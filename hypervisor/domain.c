@@ -12,6 +12,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* With priority inheritance the kernel hands the lock to the thread that has
+ * waited longest.  A plain mutex is there for who comes first, and that is a
+ * domain which makes one call after the other: the others would starve. */
+static int init_lock(pthread_mutex_t *lock)
+{
+    pthread_mutexattr_t attr;
+    int rc;
+
+    if (pthread_mutexattr_init(&attr))
+        return -ENOMEM;
+    rc = pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+    if (rc == 0)
+        rc = pthread_mutex_init(lock, &attr);
+    pthread_mutexattr_destroy(&attr);
+    return -rc;
+}
+
 int hv_machine_init(struct hv_machine *m, uint64_t bytes)
 {
     struct rlimit rl;
@@ -49,7 +66,7 @@ int hv_machine_init(struct hv_machine *m, uint64_t bytes)
         m->max_ports =
             (uint32_t)(rl.rlim_cur > 1u << 20 ? 1u << 19 : rl.rlim_cur / 2) -
             256;
-    return pthread_mutex_init(&m->lock, NULL) ? -ENOMEM : 0;
+    return init_lock(&m->lock);
 }
 
 void hv_machine_fini(struct hv_machine *m)
@@ -65,6 +82,29 @@ void hv_machine_fini(struct hv_machine *m)
 struct hv_domain *hv_domain_get(struct hv_machine *m, uint32_t domid)
 {
     return domid <= WEIR_HV_DOMID_LAST ? m->dom[domid] : NULL;
+}
+
+int hv_domain_reserve(struct hv_domain *d, uint32_t count, bool charge,
+                      mfn_t *first)
+{
+    struct hv_machine *m = d->m;
+    int rc;
+
+    *first = 0;
+    do {
+        rc = -ENOMEM;
+        pthread_mutex_lock(&m->lock);
+        if (!charge || count <= d->max_frames - d->frames)
+            rc = hv_frames_alloc(&m->frames, d->domid, count, first);
+        if (rc == 0)
+            d->held += count;
+        for (uint32_t i = 0; rc == 0 && charge && i < count; i++) {
+            m->frames.frame[*first + i].charged = true;
+            d->frames++;
+        }
+        pthread_mutex_unlock(&m->lock);
+    } while (rc == -EAGAIN);
+    return rc;
 }
 
 void hv_domain_wake(struct hv_domain *d)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SCAN        16384 /* frames looked at with the lock */
 #define COMPLAIN_NS 5000000000ull
 
 static void nap(long ns)
@@ -148,10 +149,13 @@ void hv_domain_give_back(struct hv_domain *d)
     d->stats = 0;
     pthread_mutex_unlock(&m->lock);
     while (next < m->frames.count) {
+        mfn_t end =
+            m->frames.count - next > SCAN ? next + SCAN : m->frames.count;
+
         pthread_mutex_lock(&m->lock);
         while (s.n < WEIR_HV_BATCH) {
-            next = hv_frames_next_owned(&m->frames, d->domid, next);
-            if (next == m->frames.count)
+            next = hv_frames_next_owned(&m->frames, d->domid, next, end);
+            if (next == end)
                 break;
             if (hv_frames_give_back(&m->frames, next))
                 s.frame[s.n++] = next;

@@ -45,18 +45,6 @@ static int check_request(struct hv_machine *m, const struct weir_hv_create *c)
     return 0;
 }
 
-static int reserve(struct hv_domain *d, uint64_t count, mfn_t *first)
-{
-    int rc;
-
-    pthread_mutex_lock(&d->m->lock);
-    rc = hv_frames_alloc(&d->m->frames, d->domid, count, first);
-    if (rc == 0)
-        d->held += count;
-    pthread_mutex_unlock(&d->m->lock);
-    return rc;
-}
-
 /* Memory behind a reserved frame: without the lock, for a host short of memory
  * takes its time. */
 static int populate(struct hv_domain *d, mfn_t frame, enum hv_frame_type type)
@@ -75,7 +63,7 @@ static int populate(struct hv_domain *d, mfn_t frame, enum hv_frame_type type)
 static int special_frame(struct hv_domain *d, enum hv_frame_type type,
                          mfn_t *frame)
 {
-    int rc = reserve(d, 1, frame);
+    int rc = hv_domain_reserve(d, 1, false, frame);
 
     return rc < 0 ? rc : populate(d, *frame, type);
 }
@@ -103,7 +91,7 @@ static int furnish(struct hv_domain *d, const struct weir_hv_create *how)
     struct hv_grants *g = &d->grants;
     int rc;
 
-    rc = reserve(d, g->max, &g->first);
+    rc = hv_domain_reserve(d, g->max, false, &g->first);
     if (rc == 0)
         rc = populate(d, g->first, HV_FRAME_TABLE);
     if (rc == 0)

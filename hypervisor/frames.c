@@ -63,31 +63,39 @@ static uint64_t next_used(const struct hv_frames *f, uint64_t m, uint64_t end)
     return end;
 }
 
-static uint64_t find_run(const struct hv_frames *f, uint64_t count)
-{
-    uint64_t m = next_free(f, f->hint);
+/* Holes looked at in one go: some tens of microseconds. */
+#define HOLES 1024
 
-    while (m < f->count && count <= f->count - m) {
+static int find_run(const struct hv_frames *f, uint64_t count, mfn_t *first)
+{
+    uint64_t m = next_free(f, *first > f->hint ? *first : f->hint);
+
+    for (unsigned i = 0; m < f->count && count <= f->count - m; i++) {
         uint64_t end = next_used(f, m, m + count);
 
+        *first = m;
         if (end == m + count)
-            return m;
+            return 0;
+        if (i == HOLES)
+            return -EAGAIN;
         m = next_free(f, end);
     }
-    return f->count;
+    return -ENOMEM;
 }
 
 int hv_frames_alloc(struct hv_frames *f, domid_t owner, uint64_t count,
                     mfn_t *first)
 {
     uint64_t m;
+    int rc;
 
     if (count == 0 || count > f->count)
         return -ENOMEM;
     f->hint = next_free(f, f->hint);
-    m = find_run(f, count);
-    if (m == f->count)
-        return -ENOMEM;
+    rc = find_run(f, count, first);
+    if (rc < 0)
+        return rc;
+    m = *first;
     for (uint64_t i = m; i < m + count; i++) {
         f->used[i / 64] |= UINT64_C(1) << (i % 64);
         f->frame[i].owner = owner;
@@ -95,7 +103,6 @@ int hv_frames_alloc(struct hv_frames *f, domid_t owner, uint64_t count,
         f->frame[i].maps = 0;
     }
     f->in_use += count;
-    *first = m;
     return 0;
 }
 
@@ -154,14 +161,15 @@ void hv_frames_release(struct hv_frames *f, mfn_t first, uint64_t count)
         f->hint = first;
 }
 
-mfn_t hv_frames_next_owned(struct hv_frames *f, domid_t owner, mfn_t from)
+mfn_t hv_frames_next_owned(struct hv_frames *f, domid_t owner, mfn_t from,
+                           mfn_t end)
 {
-    for (mfn_t m = from; m < f->count; m++) {
-        m = next_used(f, m, f->count);
-        if (m < f->count && f->frame[m].owner == owner &&
+    for (mfn_t m = from; m < end; m++) {
+        m = next_used(f, m, end);
+        if (m < end && f->frame[m].owner == owner &&
             f->frame[m].type != HV_FRAME_ORPHAN &&
             f->frame[m].type != HV_FRAME_SCRUB)
             return m;
     }
-    return f->count;
+    return end;
 }

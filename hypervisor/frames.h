@@ -46,7 +46,10 @@ struct hv_frames {
 int hv_frames_init(struct hv_frames *f, uint64_t count);
 void hv_frames_fini(struct hv_frames *f);
 
-/* A run of count free frames, now RESERVED for owner; -ENOMEM. */
+/* A run of count free frames, now RESERVED for owner; -ENOMEM.  Looks from
+ * *first on (0: from the start) and only so far: -EAGAIN means that *first is
+ * where to go on, after others had the lock.  Many small holes make a long
+ * way. */
 int hv_frames_alloc(struct hv_frames *f, domid_t owner, uint64_t count,
                     mfn_t *first);
 void hv_frames_set(struct hv_frames *f, mfn_t first, uint64_t count,
@@ -65,8 +68,9 @@ void hv_frames_map(struct hv_frames *f, mfn_t m);
 bool hv_frames_unmap(struct hv_frames *f, mfn_t m);
 void hv_frames_release(struct hv_frames *f, mfn_t first, uint64_t count);
 
-/* The first frame >= from that owner holds (RESERVED included, ORPHAN and
- * SCRUB not); f->count when there is none. */
-mfn_t hv_frames_next_owned(struct hv_frames *f, domid_t owner, mfn_t from);
+/* The first frame in [from, end) that owner holds (RESERVED included, ORPHAN
+ * and SCRUB not); end when there is none. */
+mfn_t hv_frames_next_owned(struct hv_frames *f, domid_t owner, mfn_t from,
+                           mfn_t end);
 
 #endif

@@ -15,24 +15,6 @@ bool hv_own_frame(struct hv_domain *d, mfn_t m)
             fr->type == HV_FRAME_STORE || fr->type == HV_FRAME_CONSOLE);
 }
 
-static int reserve(struct hv_domain *d, uint32_t count, mfn_t *first)
-{
-    struct hv_machine *m = d->m;
-    int rc = -ENOMEM;
-
-    pthread_mutex_lock(&m->lock);
-    if (count <= d->max_frames - d->frames)
-        rc = hv_frames_alloc(&m->frames, d->domid, count, first);
-    if (rc == 0) {
-        d->frames += count;
-        d->held += count;
-        for (uint32_t i = 0; i < count; i++)
-            m->frames.frame[*first + i].charged = true;
-    }
-    pthread_mutex_unlock(&m->lock);
-    return rc;
-}
-
 /* Give back reserved frames: nobody can have mapped them. */
 static void unreserve(struct hv_domain *d, mfn_t first, uint32_t count)
 {
@@ -56,7 +38,7 @@ int hv_op_alloc(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
 
     if (count == 0)
         return -EINVAL;
-    rc = reserve(d, count, &first);
+    rc = hv_domain_reserve(d, count, true, &first);
     if (rc < 0)
         return rc;
     rc = hv_memory_populate(&d->m->mem, first, count);

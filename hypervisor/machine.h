@@ -100,8 +100,8 @@ int hv_domain_build(struct hv_machine *m, const struct weir_hv_create *how,
                     domid_t domid, struct hv_domain **out);
 void hv_domain_unmake(struct hv_domain *d);
 
-/* domain.c; main thread */
-/* Joins and frees; the domain is done and holds no frame. */
+/* domain.c */
+/* Main thread.  Frees; the domain is done and holds no frame. */
 void hv_domain_free(struct hv_domain *d);
 /* With the lock: NULL when there is none. */
 struct hv_domain *hv_domain_get(struct hv_machine *m, uint32_t domid);
@@ -109,6 +109,10 @@ void hv_domain_info(struct hv_domain *d, struct weir_hv_dominfo *out);
 void hv_domain_wake(struct hv_domain *d);
 /* With the lock: tell main that d's state is another. */
 void hv_domain_changed(struct hv_domain *d);
+
+/* A run of frame numbers for it; charge: of its quota.  -ENOMEM. */
+int hv_domain_reserve(struct hv_domain *d, uint32_t count, bool charge,
+                      mfn_t *first);
 
 /* domain_run.c: the domain's thread */
 void *hv_domain_run(void *domain);

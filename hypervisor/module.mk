@@ -37,7 +37,7 @@ $(call test,hv_domains,tests/e2e/hv_domains.c $(HV_DRIVER),weir-hvclient,$(HVCLI
 $(call test,hv_storm,tests/e2e/hv_storm.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_hostile,tests/e2e/hv_hostile.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call script,tests/e2e/hv_program.sh)
-THREAD_TESTS += hv_grants hv_domains hv_storm hv_hostile test_hv_channels
+THREAD_TESTS += hv_grants hv_domains hv_storm hv_hostile test_hv_channels test_hv_held
 $(addprefix $(B)/tests/,hv_grants hv_domains hv_storm hv_hostile): | $(B)/bin/weir-hv \
 	$(B)/tests/hv_puppet
 $(call helper,bench_grant,tests/bench/bench_grant.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)

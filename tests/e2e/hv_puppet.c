@@ -220,26 +220,6 @@ static int64_t spin(uint64_t under_way)
     return rc;
 }
 
-static int64_t holes(uint64_t n)
-{
-    void *p = NULL;
-    int rc = port->ops->alloc_pages(port, (unsigned)n, &p);
-
-    for (uint64_t i = 0; rc == 0 && i < n; i += 2)
-        port->ops->free_pages(port, (uint8_t *)p + i * 4096, 1);
-    return rc;
-}
-
-static int64_t churn(uint64_t n)
-{
-    void *p = NULL;
-    int rc;
-
-    while ((rc = port->ops->alloc_pages(port, (unsigned)n, &p)) == 0)
-        port->ops->free_pages(port, p, (unsigned)n);
-    return rc;
-}
-
 static int64_t pages(const struct puppet_order *o, struct puppet_answer *r)
 {
     void *p = NULL;
@@ -353,10 +333,6 @@ static int64_t obey(const struct puppet_order *o, struct puppet_answer *r)
         return weir_process_io_query(process, (unsigned)o->a, o->b, o->c);
     case PUPPET_SPIN:
         return spin(o->a);
-    case PUPPET_HOLES:
-        return holes(o->a);
-    case PUPPET_CHURN:
-        return churn(o->a);
     case PUPPET_FLOOD:
         return flood(o->a);
     default:

@@ -43,8 +43,6 @@ enum puppet_op {
     PUPPET_IO,  /* a: kind, b: first, c: last */
     PUPPET_EXIT,
     PUPPET_SPIN,  /* a: hypercalls under way at every moment, for ever */
-    PUPPET_HOLES, /* a: pages; every second one is given back */
-    PUPPET_CHURN, /* a: pages taken and given back, for ever */
     PUPPET_FLOOD, /* a: requests sent without reading replies */
 };
 

@@ -16,6 +16,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int take(struct hv_frames *f, domid_t owner, uint64_t count,
+                mfn_t *first)
+{
+    *first = 0;
+    return hv_frames_alloc(f, owner, count, first);
+}
+
+static void a_search_among_holes_is_done_in_pieces(void **state)
+{
+    struct hv_frames f;
+    mfn_t all, at = 0;
+    int rc, pieces = 0;
+
+    (void)state;
+    assert_int_equal(hv_frames_init(&f, 100001), 0);
+    assert_int_equal(take(&f, 1, 99996, &all), 0);
+    for (mfn_t m = all; m < all + 99996; m += 2)
+        hv_frames_release(&f, m, 1);
+    while ((rc = hv_frames_alloc(&f, 1, 2, &at)) == -EAGAIN)
+        assert_true(++pieces < 1000);
+    assert_int_equal(rc, 0);
+    assert_int_equal(at, all + 99996);
+    assert_true(pieces >= 10); /* of 49998 holes */
+    at = 0;
+    while ((rc = hv_frames_alloc(&f, 1, 8, &at)) == -EAGAIN)
+        continue;
+    assert_int_equal(rc, -ENOMEM);
+    assert_int_equal(take(&f, 1, 1, &at), 0);
+    assert_int_equal(at, all);
+    hv_frames_fini(&f);
+}
+
 static void frame_zero_is_nobodys_and_runs_are_contiguous(void **state)
 {
     struct hv_frames f;
@@ -23,20 +55,20 @@ static void frame_zero_is_nobodys_and_runs_are_contiguous(void **state)
 
     (void)state;
     assert_int_equal(hv_frames_init(&f, 200), 0);
-    assert_int_equal(hv_frames_alloc(&f, 1, 100, &a), 0);
+    assert_int_equal(take(&f, 1, 100, &a), 0);
     assert_int_equal(a, 1);
-    assert_int_equal(hv_frames_alloc(&f, 2, 99, &b), 0);
-    assert_int_equal(hv_frames_alloc(&f, 2, 1, &c), -ENOMEM);
+    assert_int_equal(take(&f, 2, 99, &b), 0);
+    assert_int_equal(take(&f, 2, 1, &c), -ENOMEM);
     hv_frames_set(&f, a, 100, HV_FRAME_RAM);
     for (mfn_t m = a + 10; m < a + 30; m++)
         assert_true(hv_frames_give_back(&f, m));
     hv_frames_release(&f, a + 10, 20);
-    assert_int_equal(hv_frames_alloc(&f, 3, 21, &c), -ENOMEM);
-    assert_int_equal(hv_frames_alloc(&f, 3, 20, &c), 0);
+    assert_int_equal(take(&f, 3, 21, &c), -ENOMEM);
+    assert_int_equal(take(&f, 3, 20, &c), 0);
     assert_int_equal(c, a + 10);
     assert_int_equal(f.in_use, 199);
-    assert_int_equal(hv_frames_alloc(&f, 3, 0, &c), -ENOMEM);
-    assert_int_equal(hv_frames_alloc(&f, 3, UINT64_MAX, &c), -ENOMEM);
+    assert_int_equal(take(&f, 3, 0, &c), -ENOMEM);
+    assert_int_equal(take(&f, 3, UINT64_MAX, &c), -ENOMEM);
     hv_frames_fini(&f);
 }
 
@@ -47,7 +79,7 @@ static void an_orphan_is_scrubbed_with_its_last_mapping(void **state)
 
     (void)state;
     assert_int_equal(hv_frames_init(&f, 64), 0);
-    assert_int_equal(hv_frames_alloc(&f, 1, 1, &m), 0);
+    assert_int_equal(take(&f, 1, 1, &m), 0);
     hv_frames_set(&f, m, 1, HV_FRAME_RAM);
     assert_true(hv_frames_grantable(&f, m, 1));
     assert_false(hv_frames_grantable(&f, m, 2));
@@ -55,7 +87,7 @@ static void an_orphan_is_scrubbed_with_its_last_mapping(void **state)
     hv_frames_map(&f, m);
     assert_false(hv_frames_give_back(&f, m));
     assert_false(hv_frames_grantable(&f, m, 1));
-    assert_int_equal(hv_frames_next_owned(&f, 1, 1), 64);
+    assert_int_equal(hv_frames_next_owned(&f, 1, 1, 64), 64);
     assert_false(hv_frames_unmap(&f, m));
     assert_true(hv_frames_unmap(&f, m));
     assert_int_equal(f.frame[m].type, HV_FRAME_SCRUB);
@@ -133,7 +165,7 @@ struct table {
 static void table_init(struct table *t)
 {
     assert_int_equal(hv_frames_init(&t->f, 64), 0);
-    assert_int_equal(hv_frames_alloc(&t->f, 5, 8, &t->page), 0);
+    assert_int_equal(take(&t->f, 5, 8, &t->page), 0);
     hv_frames_set(&t->f, t->page, 8, HV_FRAME_RAM);
     assert_int_equal(hv_grants_init(&t->g, 5, 2), 0);
     t->shared = calloc(1024, 8);
@@ -280,6 +312,7 @@ static void io_ranges_merge_split_and_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_search_among_holes_is_done_in_pieces),
         cmocka_unit_test(frame_zero_is_nobodys_and_runs_are_contiguous),
         cmocka_unit_test(an_orphan_is_scrubbed_with_its_last_mapping),
         cmocka_unit_test(counts_of_a_frame_survive_a_thousand_others),
