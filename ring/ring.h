@@ -301,7 +301,7 @@ WEIR_INLINE int weir_ring_back_arm_(struct weir_ring_back *r, uint32_t after)
 {
     int more = weir_ring_back_look_(r);
 
-    if (more != 0)
+    if (more < 0 || r->req_seen - r->req_cons >= after)
         return more;
     weir_store_relaxed32(&r->mem.hdr->req_event, r->req_cons + after);
     weir_mb();

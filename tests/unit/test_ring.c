@@ -267,6 +267,25 @@ static void arm_after_waits_for_a_batch(void **state)
     ring_fixture_close(&f);
 }
 
+/* A backend that needs several requests, some of which are there already. */
+static void back_arm_after_counts_what_is_there(void **state)
+{
+    struct ring_fixture f;
+
+    (void)state;
+    ring_fixture_open(&f, 1, 0);
+    push_front(&f, 0);
+    push_front(&f, 1);
+    weir_blkif_front_push(&f.front);
+    assert_int_equal(weir_blkif_back_arm_after(&f.back, 4), 0);
+    push_front(&f, 2);
+    assert_false(weir_blkif_front_push(&f.front));
+    push_front(&f, 3);
+    assert_true(weir_blkif_front_push(&f.front));
+    assert_int_equal(weir_blkif_back_arm_after(&f.back, 4), 1);
+    ring_fixture_close(&f);
+}
+
 static void a_successor_continues_at_the_indexes(void **state)
 {
     struct ring_fixture f;
@@ -328,6 +347,7 @@ int main(void)
         cmocka_unit_test(quiet_after_arm_prevents_the_notification),
         cmocka_unit_test(arm_sees_what_came_before_it),
         cmocka_unit_test(arm_after_waits_for_a_batch),
+        cmocka_unit_test(back_arm_after_counts_what_is_there),
         cmocka_unit_test(a_successor_continues_at_the_indexes),
         cmocka_unit_test(bad_set_up_is_refused),
     };

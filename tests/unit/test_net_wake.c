@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Who is woken when: notifications of backend and frontend, and threads that
+ * wait for each other.
+ */
+#include "backends/common/stats.h"
+#include "tests/unit/net_raw.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define HDR 10
+
+static uint8_t buf[HDR + 65536];
+
+static void post_rx(struct raw_front *f, uint16_t i)
+{
+    struct weir_netif_rx_request r = {.id = i, .gref = f->ref[i]};
+    assert_int_equal(weir_netif_rx_front_put(&f->rx, &r), 0);
+}
+
+/* A packet of three slots waits while one is posted: the backend asks to be
+ * told of the third. */
+static void test_waits_for_the_rest(void **state)
+{
+    struct net_world *w = net_world_new();
+    struct raw_front f;
+    union weir_netif_rx_slot s;
+    (void)state;
+    int tap = net_world_vif(w, 0, NULL)->tap;
+    raw_front_open(&f, w, 0);
+    raw_front_connect(&f, 4);
+    volatile struct weir_sring_header *hdr = (void *)(f.ring + 4096);
+    post_rx(&f, 0);
+    raw_front_push(&f);
+    net_fill(buf, 9000, 1);
+    net_tap_write(tap, buf, 9000);
+    for (int i = 0; i < 2000 && weir_load_relaxed32(&hdr->req_event) != 3; i++)
+        usleep(1000);
+    assert_int_equal(weir_load_relaxed32(&hdr->req_event), 3);
+    post_rx(&f, 1);
+    assert_false(weir_netif_rx_front_push(&f.rx));
+    post_rx(&f, 2);
+    assert_true(weir_netif_rx_front_push(&f.rx));
+    raw_front_push(&f); /* notifies */
+    for (uint16_t i = 0; i < 3; i++) {
+        int tries = 0;
+        while (!weir_netif_rx_front_get(&f.rx, &s) && tries++ < 2000)
+            usleep(1000);
+        assert_int_equal(s.rsp.id, i);
+        assert_int_equal(s.rsp.status, i < 2 ? 4096 : 9000 - 8192);
+    }
+    raw_front_close(&f);
+    assert_int_equal(net_world_free(w), 0);
+}
+
+#define ENOUGH 20000u /* notifications to judge by */
+
+/* Fewer than one in a thousand, of both sides. */
+static bool enough(struct net_world *w, const struct weir_netfront *nf)
+{
+    uint64_t in = net_world_stat(w, 0, WEIR_STAT_VIF_KICKS_IN);
+    uint64_t out = nf->queue[0].stats.notified;
+    if (in < ENOUGH || out < ENOUGH)
+        return false;
+    uint64_t lost = net_world_stat(w, 0, WEIR_STAT_VIF_SPURIOUS);
+    print_message("backend %llu of %llu, frontend %llu of %llu spurious\n",
+                  (unsigned long long)lost, (unsigned long long)in,
+                  (unsigned long long)nf->queue[0].stats.spurious,
+                  (unsigned long long)out);
+    assert_true(lost * 1000 < in);
+    assert_true(nf->queue[0].stats.spurious * 1000 < out);
+    return true;
+}
+
+/* Frames go round one at a time, and both sides sleep in between: each
+ * notification must have been worth it. */
+static void test_few_spurious(void **state)
+{
+    const struct weir_netfront_config cfg = {.spin_ns = UINT64_MAX};
+    struct net_world *w = net_world_new();
+    (void)state;
+    w->net.spin_ns = 0;
+    struct net_guest *g = net_world_vif(w, 0, NULL);
+    struct weir_netfront *nf = net_world_connect(w, 0, &cfg);
+    for (uint32_t i = 0; !enough(w, nf); i++) {
+        struct weir_netfront_vec v = {buf, 60};
+        assert_true(i < 50 * ENOUGH);
+        net_fill(buf, 60, i);
+        assert_int_equal(weir_netfront_send(nf, 0, &v, 1, NULL), 0);
+        weir_netfront_flush(nf, 0);
+        assert_int_equal(net_tap_read(g->tap, buf), 60);
+        net_tap_write(g->tap, buf + HDR, 60);
+        assert_int_equal(net_recv(nf, buf, sizeof(buf), NULL), 60);
+    }
+    assert_int_equal(net_world_free(w), 0);
+}
+
+/* A host that sends back one frame of eight, until its end is closed. */
+static void *echo(void *arg)
+{
+    static uint8_t f[HDR + 65536];
+    int fd = *(int *)arg;
+    for (unsigned i = 0;; i++) {
+        int n = net_tap_read(fd, f);
+        if (n < 60)
+            return NULL;
+        if (i % 8 == 0 && write(fd, f, HDR + (size_t)n) < 0)
+            continue; /* its queue is full: lost, as on a wire */
+    }
+}
+
+/* The same with full rings: the sender waits for room and for frames. */
+static void test_few_spurious_full(void **state)
+{
+    const struct weir_netfront_config cfg = {.spin_ns = UINT64_MAX};
+    struct net_world *w = net_world_new();
+    struct weir_netfront_vec v = {buf, 1514};
+    static uint8_t in[65536];
+    pthread_t host;
+    int ret = 0;
+    (void)state;
+    w->net.spin_ns = 0;
+    struct net_guest *g = net_world_vif(w, 0, NULL);
+    struct weir_netfront *nf = net_world_connect(w, 0, &cfg);
+    net_fill(buf, 1514, 1);
+    assert_int_equal(pthread_create(&host, NULL, echo, &g->tap), 0);
+    for (uint32_t i = 0; !enough(w, nf); i++) {
+        assert_true(i < 50 * ENOUGH);
+        do
+            ret = weir_netfront_send(nf, 0, &v, 1, NULL);
+        while (!ret);
+        assert_int_equal(ret, -WEIR_EAGAIN);
+        assert_int_equal(weir_netfront_wait(nf, 0, UINT64_C(1000000000)), 0);
+        while (weir_netfront_recv(nf, 0, in, sizeof(in), NULL) > 0)
+            ;
+    }
+    v.len = 14; /* tells the host to end */
+    while ((ret = weir_netfront_send(nf, 0, &v, 1, NULL)) == -WEIR_EAGAIN)
+        assert_int_equal(weir_netfront_wait(nf, 0, UINT64_C(1000000000)), 0);
+    assert_int_equal(ret, 0);
+    weir_netfront_flush(nf, 0);
+    pthread_join(host, NULL);
+    assert_int_equal(net_world_free(w), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_waits_for_the_rest),
+        cmocka_unit_test(test_few_spurious),
+        cmocka_unit_test(test_few_spurious_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
