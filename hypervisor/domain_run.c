@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 /* After a hypercall another often follows at once, and a sleeping thread costs
- * tens of µs to wake: look this long before sleeping (design D8). */
+ * tens of µs to wake: look this long before sleeping. */
 #define SPIN_NS 30000
 /* Then faults, console and orders of main have their turn, however busy the
  * domain keeps its socket. */

@@ -2,7 +2,7 @@
  *
  * Linux native AIO.  Completions are read from the ring that the kernel maps
  * into the process: no system call, where io_getevents costs one a batch
- * (performance.md: 1.13 instead of 1.04 times fio).
+ * (measured: 1.13 instead of 1.04 times fio).
  *
  * An eventfd on each I/O costs the device's completion path; an engine that
  * never sleeps with I/O in flight does not need it.  So I/Os are submitted

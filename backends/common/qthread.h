@@ -6,7 +6,7 @@
  *
  * A running thread calls work() as long as it does something, then spins for a
  * bounded time after the last work (sleep and wake-up between two cores cost
- * 70 us here, design D8), then arms its wake-ups and sleeps.  It spins only
+ * 70 us, ARCHITECTURE.md), then arms its wake-ups and sleeps.  It spins only
  * while the CPU has nothing else to run: it offers the CPU every few us, and
  * when it comes back late somebody else wanted it, so it sleeps at once for a
  * while.

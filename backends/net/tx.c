@@ -112,7 +112,7 @@ static void build(struct weir_vif_queue *q, const struct weir_txreq *r,
     b->bytes += r->len;
 }
 
-/* Is there a reason to leave the packet in the ring for now? */
+/* Is there a reason to leave the packet in the ring this time? */
 static bool must_wait(struct weir_vif_queue *q, const struct weir_txreq *r)
 {
     if (weir_stage_full(&q->tx_stage, r->npieces, r->len))

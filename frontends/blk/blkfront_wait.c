@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Waiting for completions: poll for a while, then sleep (design D8: waking a
- * sleeper on another core costs more than most I/O here).
+ * Waiting for completions: poll for a while, then sleep (ARCHITECTURE.md:
+ * waking a sleeper on another core costs more than most I/O here).
  */
 #include "frontends/blk/blkfront_priv.h"
 
