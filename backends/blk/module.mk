@@ -29,6 +29,10 @@ $(call test,test_blk_hostile_back,tests/unit/test_blk_hostile_back.c,\
 $(call test,test_blk_hostile_table,tests/unit/test_blk_hostile_table.c,\
 	$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
 
+$(call test,test_blk_shortage,tests/unit/test_blk_shortage.c \
+	tests/unit/blk_world.c,$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
+THREAD_TESTS += test_blk_shortage
+
 FUZZERS += blk_request
 FUZZ_SRC_blk_request := backends/blk/request.c
 

@@ -28,6 +28,7 @@ static struct weir_blk_slot *new_slot(struct weir_blk_queue *q)
 
     q->free = s->next;
     s->big = NULL;
+    s->short_since = 0;
     s->seg = s->own_seg;
     s->pin = s->own_pin;
     s->iov = s->own_iov;
@@ -84,6 +85,13 @@ static bool blocked(const struct weir_blk_queue *q)
 {
     return q->barrier != NULL || q->free_big == NULL || q->throttled ||
            q->retry.head != NULL;
+}
+
+/* Has everything before the barrier ended, and is it time to try it? */
+static bool barrier_due(const struct weir_blk_queue *q)
+{
+    return q->barrier != NULL && q->engine.inflight == 0 && q->queued == 0 &&
+           (q->barrier->short_since == 0 || q->retry_due);
 }
 
 static int broken(struct weir_blk_queue *q, const char *reason)
@@ -207,7 +215,7 @@ static int work(void *ctx)
         weir_blk_queue_submit(q);
     did = (int)weir_blk_queue_reap(q);
     did += again(q);
-    if (q->barrier != NULL && q->engine.inflight == 0 && q->queued == 0)
+    if (barrier_due(q))
         weir_blk_queue_barrier(q);
     got = take(q);
     if (got < 0)

@@ -16,7 +16,8 @@ struct weir_blk_queue_config {
     struct weir_peer_pages ring; /* mapped; the queue's from then on */
     evtchn_port_t port;          /* bound; the queue's from then on */
     bool persistent;
-    void *aio; /* engine context of the thread, or NULL */
+    uint64_t room_wait_ns; /* see weir_blk_options */
+    void *aio;             /* engine context of the thread, or NULL */
     const struct weir_blk_faults *faults; /* NULL: none */
 };
 

@@ -115,9 +115,19 @@ static void refuse(struct weir_blk_queue *q, struct weir_blk_slot *s)
     weir_blk_queue_finish(q, s, -EINVAL);
 }
 
+/* Others may give pages back; but what cannot ever be had ends in time. */
 static void wait_for_room(struct weir_blk_queue *q, struct weir_blk_slot *s)
 {
+    uint64_t now = q->port->ops->now_ns(q->port);
+
     release_pins(q, s);
+    if (s->short_since == 0)
+        s->short_since = now | 1; /* not 0 */
+    if (now > s->short_since && now - s->short_since >= q->room_wait_ns) {
+        log_error(q, s, -ENOBUFS);
+        weir_blk_queue_finish(q, s, -ENOBUFS);
+        return;
+    }
     weir_blk_push_back(&q->retry, s);
     q->queued++;
     q->retry_due = false;
@@ -159,7 +169,8 @@ static int read_table(struct weir_blk_queue *q, struct weir_blk_slot *s)
 _Static_assert(WEIR_BLK_INDIRECT_PAGES == 1, "read_table reads one page");
 
 /* False: the request is over, or waits. */
-static bool take_table(struct weir_blk_queue *q, struct weir_blk_slot *s)
+static bool take_table(struct weir_blk_queue *q, struct weir_blk_slot *s,
+                       bool *shortage)
 {
     int err = table_status(s);
 
@@ -171,10 +182,12 @@ static bool take_table(struct weir_blk_queue *q, struct weir_blk_slot *s)
         s->req.indirect = false; /* resolved: a retry needs the table no more */
         return true;
     }
-    if (weir_blk_grants_shortage(err))
+    if (weir_blk_grants_shortage(err)) {
         wait_for_room(q, s);
-    else
+        *shortage = true;
+    } else {
         refuse(q, s);
+    }
     return false;
 }
 
@@ -210,18 +223,20 @@ static unsigned build_iov(struct weir_blk_slot *s)
     return n;
 }
 
+/* A flush with data is a flush, then the data, as a journal's commit record
+ * wants it, and the data is stable too: a barrier that waits for nothing. */
 static void run_slow(struct weir_blk_queue *q, struct weir_blk_slot *s)
 {
     uint64_t offset = s->req.sector << WEIR_BLKIF_SECTOR_SHIFT;
+    bool flush = s->req.op == WEIR_BLK_BARRIER || s->req.op == WEIR_BLK_FLUSH;
     int err = 0;
 
-    if (s->req.op == WEIR_BLK_BARRIER)
+    if (flush)
         err = weir_vbd_flush(q->vbd);
     if (err == 0 && s->io.niov > 0)
         err = weir_vbd_slow_rw(q->vbd, s->req.op != WEIR_BLK_READ, s->iov,
                                s->io.niov, offset, q->bounce);
-    if (err == 0 &&
-        (s->req.op == WEIR_BLK_BARRIER || s->req.op == WEIR_BLK_FLUSH))
+    if (err == 0 && flush)
         err = weir_vbd_flush(q->vbd);
     if (err != 0)
         log_error(q, s, err);
@@ -267,7 +282,7 @@ void weir_blk_queue_batch(struct weir_blk_queue *q, struct weir_blk_slot **s,
     }
     weir_blk_grants_map(q->grants);
     for (unsigned i = 0; i < n; i++) {
-        if (s[i]->req.indirect && !take_table(q, s[i]))
+        if (s[i]->req.indirect && !take_table(q, s[i], &shortage))
             continue;
         want_data(q, s[i]);
         s[m++] = s[i];

@@ -31,6 +31,7 @@ struct weir_blk_slot {
     struct iovec *iov;
     struct weir_blk_big *big;
     struct weir_blk_slot *next; /* of the one list it is on */
+    uint64_t short_since; /* no room for its pages since then; 0: not short */
     struct weir_blk_pin table[WEIR_BLK_INDIRECT_PAGES]; /* of segments */
     struct weir_blk_seg own_seg[WEIR_BLKIF_MAX_SEGMENTS];
     struct weir_blk_pin own_pin[WEIR_BLKIF_MAX_SEGMENTS];
@@ -59,7 +60,7 @@ struct weir_blk_queue {
     uint64_t log_since;
     uint32_t log_lines;    /* since then */
     uint32_t spurious_run; /* wake-ups by the frontend that brought nothing */
-    uint64_t throttle_ns;
+    uint64_t throttle_ns, room_wait_ns;
     uint64_t delta[WEIR_STATS_WORDS]; /* counted, not yet in the page */
     uint64_t inflight_shown;
     /* cold */

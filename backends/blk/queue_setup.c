@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ROOM_WAIT_NS 30000000000u
+
 static int make_slots(struct weir_blk_queue *q)
 {
     uint32_t n = weir_blkif_ring_slots(q->pages.n);
@@ -59,6 +61,7 @@ int weir_blk_queue_new(const struct weir_blk_queue_config *cfg,
     q->lim = cfg->vbd->lim;
     q->pages = cfg->ring;
     q->evtchn = cfg->port;
+    q->room_wait_ns = cfg->room_wait_ns != 0 ? cfg->room_wait_ns : ROOM_WAIT_NS;
     err = weir_blkif_back_init(&q->ring, q->pages.addr, q->pages.n);
     if (err == 0)
         err = make_slots(q);
@@ -94,6 +97,16 @@ int weir_blk_queue_start(struct weir_blk_queue *q, struct weir_qthread *t,
     return 0;
 }
 
+/* What the device never took lets go of its pages. */
+static void drop_ready(struct weir_blk_queue *q)
+{
+    struct weir_blk_slot *s;
+
+    while ((s = weir_blk_pop(&q->ready)) != NULL)
+        for (unsigned i = 0; i < s->req.nsegs; i++)
+            weir_blk_grants_release(q->grants, &s->pin[i]);
+}
+
 struct weir_qthread *weir_blk_queue_stop(struct weir_blk_queue *q)
 {
     struct weir_qthread *t = q->thread;
@@ -106,6 +119,7 @@ struct weir_qthread *weir_blk_queue_stop(struct weir_blk_queue *q)
     }
     while (!weir_blk_queue_ops.drain(q))
         ;
+    drop_ready(q);
     weir_blk_queue_show(q);
     weir_blk_grants_free(q->grants);
     q->grants = NULL;

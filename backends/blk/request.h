@@ -27,7 +27,7 @@ struct weir_blk_limits {
 enum weir_blk_op {
     WEIR_BLK_READ,
     WEIR_BLK_WRITE,
-    WEIR_BLK_FLUSH,   /* with segments: written first */
+    WEIR_BLK_FLUSH,   /* with segments: flush, write, flush */
     WEIR_BLK_BARRIER, /* flush, write (segments may be none), flush */
     WEIR_BLK_DISCARD,
 };

@@ -273,6 +273,7 @@ static int make_queue(struct weir_vbd *v, const struct peer_config *c,
     const struct weir_blk_options *o = weir_backend_cfg(d->be)->context;
     struct weir_blk_queue_config cfg = {.vbd = v,
                                         .persistent = c->persistent,
+                                        .room_wait_ns = o->room_wait_ns,
                                         .aio = weir_qthread_engine(t),
                                         .faults = o->faults};
     grant_ref_t refs[WEIR_PEER_PAGES];

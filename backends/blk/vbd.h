@@ -19,6 +19,9 @@ struct weir_blk_queue;
 /* The config's context: what holds for all devices of the program. */
 struct weir_blk_options {
     uint64_t spin_ns;
+    /* A request whose pages cannot be mapped for want of room is tried again
+     * for so long, then it ends with an error; 0: 30 s. */
+    uint64_t room_wait_ns;
     /* Tests: every queue's engine is wrapped in these faults. */
     const struct weir_blk_faults *faults;
 };
