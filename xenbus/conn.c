@@ -98,17 +98,15 @@ void weir_store_disconnect(struct weir_store_conn *c)
  * log does not grow with that. */
 static void tell_end(struct weir_store_conn *c, const char *why)
 {
-    uint64_t now = xs_now(c->s);
     struct xs_domain *d = c->d;
 
-    if (d->ended_ns && now - d->ended_ns < LOG_EVERY_NS) {
+    if (!xs_may_log(c->s, &d->ended_ns)) {
         d->ended++;
         return;
     }
     xs_log(c->s, WEIR_LOG_WARN,
            "domain %u: connection ended: %s (%u before it not told)", d->domid,
            why, d->ended);
-    d->ended_ns = now ? now : 1;
     d->ended = 0;
 }
 

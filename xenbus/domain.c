@@ -68,18 +68,15 @@ void xs_domain_put(struct weir_store *s, struct xs_domain *d)
 bool xs_over(struct weir_store_conn *c, enum weir_store_quota q, uint64_t have,
              uint64_t more)
 {
-    uint64_t limit = c->d->quota[q], now;
+    uint64_t limit = c->d->quota[q];
 
     if (c->privileged || !limit || !more || have + more <= limit)
         return false;
     c->quota_hit = weir_store_quota_name(q);
-    now = xs_now(c->s);
-    if (!c->d->logged_ns[q] || now - c->d->logged_ns[q] > LOG_EVERY_NS) {
-        c->d->logged_ns[q] = now ? now : 1;
+    if (xs_may_log(c->s, &c->d->logged_ns[q]))
         xs_log(c->s, WEIR_LOG_WARN,
-               "domain %u: quota '%s' reached (%llu); raise it with SET_QUOTA",
+               "domain %u: quota '%s' reached (%llu); --quota sets another",
                c->d->domid, c->quota_hit, (unsigned long long)limit);
-    }
     return true;
 }
 

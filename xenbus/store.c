@@ -39,6 +39,16 @@ uint64_t xs_now(struct weir_store *s)
     return s->ops->now_ns ? s->ops->now_ns(s->context) : 0;
 }
 
+bool xs_may_log(struct weir_store *s, uint64_t *last)
+{
+    uint64_t now = xs_now(s);
+
+    if (*last && now - *last < LOG_EVERY_NS)
+        return false;
+    *last = now ? now : 1;
+    return true;
+}
+
 /* A first node, owned by domain 0, closed to others. */
 static struct weir_node *plant(struct weir_store *s, struct weir_node *parent,
                                const char *name)

@@ -112,6 +112,7 @@ struct weir_store {
     size_t node_bytes; /* of all versions of the tree */
     size_t live_bytes; /* of the present one, when last looked */
     uint64_t gen, tx_started;
+    uint64_t snapshot_ns; /* when a failed transaction was last told */
     uint64_t quota[WEIR_QUOTA_COUNT];
     struct weir_store_conn *conns, *ready;
     struct xs_domain *touched;
@@ -133,6 +134,8 @@ struct xs_view {
 void xs_log(struct weir_store *s, enum weir_log_level level, const char *fmt,
             ...) __attribute__((format(printf, 3, 4)));
 uint64_t xs_now(struct weir_store *s);
+/* Is it a second since *last, when a line of this kind was told? */
+bool xs_may_log(struct weir_store *s, uint64_t *last);
 
 /* domain.c: accounting and quotas */
 struct xs_domain *xs_domain_find(struct weir_store *s, unsigned domid);

@@ -136,8 +136,9 @@ void xs_tx_bound_snapshots(struct weir_store *s)
             tx = oldest(s, true);
         if (!tx)
             return;
-        xs_log(s, WEIR_LOG_WARN, "transaction %u failed: open for too long",
-               tx->id);
+        if (xs_may_log(s, &s->snapshot_ns))
+            xs_log(s, WEIR_LOG_WARN, "transaction %u failed: open for too long",
+                   tx->id);
         tx->failed = -EAGAIN;
         weir_node_unref(tx->base);
         weir_node_unref(tx->top);

@@ -114,12 +114,14 @@ static void costly_requests_end_a_turn(void **state)
 }
 
 static char logged[512];
+static unsigned lines;
 
 static void keep(void *context, enum weir_log_level level, const char *line)
 {
     (void)context;
     (void)level;
     snprintf(logged, sizeof(logged), "%s", line);
+    lines++;
 }
 
 static void requests_cannot_forge_log_lines(void **state)
@@ -140,11 +142,39 @@ static void requests_cannot_forge_log_lines(void **state)
     weir_store_free(s);
 }
 
+static uint64_t still(void *context)
+{
+    (void)context;
+    return 1000000000;
+}
+
+/* Each keeps 4 KB of the past alive, until that is too much. */
+static void transactions_left_open_fill_no_log(void **state)
+{
+    static const struct weir_store_ops ops = {.now_ns = still, .log = keep};
+    static char write[4000] = "/a";
+    struct weir_store_conn *c;
+    struct weir_store *s;
+
+    (void)state;
+    assert_int_equal(weir_store_new(&ops, NULL, &s), 0);
+    c = weir_store_connect(s, 0, NULL);
+    lines = 0;
+    for (unsigned i = 0; i < 10000; i++) {
+        put(c, WEIR_XS_TRANSACTION_START, "", 1);
+        put(c, WEIR_XS_WRITE, write, sizeof(write));
+    }
+    assert_int_equal(lines, 1); /* in one second */
+    weir_store_disconnect(c);
+    weir_store_free(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(costly_requests_end_a_turn),
         cmocka_unit_test(requests_cannot_forge_log_lines),
+        cmocka_unit_test(transactions_left_open_fill_no_log),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
