@@ -173,50 +173,76 @@ static void group_dir(const struct weir_cgroups *g, int i, const char *name,
              name);
 }
 
-static void limit_memory(const char *dir, bool v2,
-                         const struct weir_cgroup_limits *l)
+/* A file the host's controller lacks sets no limit, which weir_cgroups_open
+ * told of; one that refuses its value is an error: a domain does not run
+ * without a limit it was given. */
+static int limit(const char *dir, const char *file, const char *text)
 {
-    char text[32];
+    int rc = put(dir, file, text);
 
-    if (!l->memory)
-        return;
-    snprintf(text, sizeof(text), "%" PRIu64, l->memory);
-    put(dir, v2 ? "memory.max" : "memory.limit_in_bytes", text);
-    /* A domain's pages are pinned by grants and never leave for swap. */
-    if (v2)
-        put(dir, "memory.swap.max", "0");
-    else
-        put(dir, "memory.memsw.limit_in_bytes", text);
+    return rc == -ENOENT ? 0 : rc;
 }
 
-static void limit_cpu(const char *dir, bool v2,
-                      const struct weir_cgroup_limits *l)
+static int limit_memory(const char *dir, bool v2,
+                        const struct weir_cgroup_limits *l)
+{
+    char text[32];
+    int rc;
+
+    if (!l->memory)
+        return 0;
+    /* It is never below the other one, not even one from an earlier start. */
+    if (!v2)
+        put(dir, "memory.memsw.limit_in_bytes", "-1");
+    snprintf(text, sizeof(text), "%" PRIu64, l->memory);
+    rc = limit(dir, v2 ? "memory.max" : "memory.limit_in_bytes", text);
+    if (rc)
+        return rc;
+    /* A domain's pages are pinned by grants and never leave for swap. */
+    return v2 ? limit(dir, "memory.swap.max", "0")
+              : limit(dir, "memory.memsw.limit_in_bytes", text);
+}
+
+static int limit_cpu(const char *dir, bool v2,
+                     const struct weir_cgroup_limits *l)
 {
     uint32_t weight = l->weight ? l->weight : 100;
     char text[48];
+    int rc;
 
     /* Version 1 counts shares, 1024 neutral, 2 at least. */
     snprintf(text, sizeof(text), "%u",
              v2 ? weight : (weight * 1024 / 100 < 2 ? 2 : weight * 1024 / 100));
-    put(dir, v2 ? "cpu.weight" : "cpu.shares", text);
-    if (!l->cap)
-        return;
+    rc = limit(dir, v2 ? "cpu.weight" : "cpu.shares", text);
+    if (rc || !l->cap)
+        return rc;
     if (v2) {
         snprintf(text, sizeof(text), "%u %u", l->cap * (PERIOD_US / 100),
                  PERIOD_US);
-        put(dir, "cpu.max", text);
-    } else {
-        snprintf(text, sizeof(text), "%u", PERIOD_US);
-        put(dir, "cpu.cfs_period_us", text);
-        snprintf(text, sizeof(text), "%u", l->cap * (PERIOD_US / 100));
-        put(dir, "cpu.cfs_quota_us", text);
+        return limit(dir, "cpu.max", text);
     }
+    snprintf(text, sizeof(text), "%u", PERIOD_US);
+    rc = limit(dir, "cpu.cfs_period_us", text);
+    if (rc)
+        return rc;
+    snprintf(text, sizeof(text), "%u", l->cap * (PERIOD_US / 100));
+    return limit(dir, "cpu.cfs_quota_us", text);
+}
+
+static int limit_pids(const char *dir, const struct weir_cgroup_limits *l)
+{
+    char text[16];
+
+    if (!l->pids)
+        return 0;
+    snprintf(text, sizeof(text), "%u", l->pids);
+    return limit(dir, "pids.max", text);
 }
 
 int weir_cgroup_make(const struct weir_cgroups *g, const char *name,
                      const struct weir_cgroup_limits *l, int *v2_fd)
 {
-    char dir[WEIR_CGROUP_PATH + 64], text[32];
+    char dir[WEIR_CGROUP_PATH + 64];
     int rc = 0;
 
     *v2_fd = -1;
@@ -228,13 +254,11 @@ int weir_cgroup_make(const struct weir_cgroups *g, const char *name,
         if (rc)
             break;
         if (i == WEIR_CG_MEMORY)
-            limit_memory(dir, g->v2, l);
+            rc = limit_memory(dir, g->v2, l);
         else if (i == WEIR_CG_CPU)
-            limit_cpu(dir, g->v2, l);
-        if (i == WEIR_CG_PIDS && l->pids) {
-            snprintf(text, sizeof(text), "%u", l->pids);
-            put(dir, "pids.max", text);
-        }
+            rc = limit_cpu(dir, g->v2, l);
+        else
+            rc = limit_pids(dir, l);
     }
     if (rc == 0 && g->v2) {
         group_dir(g, 0, name, dir);

@@ -69,8 +69,8 @@ void cli_json_end(struct cli_json *j);
 /* A word of another domain, safe for a terminal. */
 void cli_clean(char *s);
 
-/* "--name VALUE", "--name=VALUE", "-n VALUE": takes it out of argv. 1: found,
- * 0: not there, -1: there without a value. */
+/* "--name VALUE", "--name=VALUE", "-n VALUE", "-nVALUE": takes it out of argv.
+ * 1: found, 0: not there, -1: there without a value. */
 int cli_option(int *argc, char **argv, const char *name, const char **value);
 bool cli_flag(int *argc, char **argv, const char *name);
 
@@ -95,7 +95,11 @@ int cli_network_detach(struct weir_cli *c, int argc, char **argv);
 int cli_top(struct weir_cli *c, int argc, char **argv);
 int cli_store(struct weir_cli *c, int argc, char **argv);
 
-/* cli_create.c, for cli_up.c: creates what was loaded. */
+/* cli_create.c, also for cli_up.c.  All files are checked before the first
+ * domain is built: read, and no name twice. */
+int cli_load_all(struct weir_cli *c, int n, char **names,
+                 struct weir_config_file *files);
+/* Creates what was loaded. */
 int cli_create_loaded(struct weir_cli *c, struct weir_config_file *f);
 
 #endif

@@ -32,20 +32,36 @@ int cli_create_loaded(struct weir_cli *c, struct weir_config_file *f)
     return 0;
 }
 
-/* All files are checked before the first domain is built. */
+int cli_load_all(struct weir_cli *c, int n, char **names,
+                 struct weir_config_file *files)
+{
+    int rc = 0;
+
+    for (int i = 0; i < n; i++) {
+        if (weir_config_load(names[i], c->bin_dir, &files[i])) {
+            rc = cli_error("%s", files[i].error);
+            continue;
+        }
+        for (int k = 0; k < i; k++)
+            if (!strcmp(files[k].cfg.name, files[i].cfg.name))
+                rc = cli_error("%s: name: \"%s\" is in use by %s: choose "
+                               "another name",
+                               names[i], files[i].cfg.name, names[k]);
+    }
+    return rc;
+}
+
 int cli_create(struct weir_cli *c, int argc, char **argv)
 {
     struct weir_config_file *files;
-    int n = argc - 1, rc = 0;
+    int n = argc - 1, rc;
 
     if (n < 1)
         return CLI_USAGE;
     files = calloc((size_t)n, sizeof(*files));
     if (!files)
         return cli_error("out of memory");
-    for (int i = 0; i < n; i++)
-        if (weir_config_load(argv[i + 1], c->bin_dir, &files[i]))
-            rc = cli_error("%s", files[i].error);
+    rc = cli_load_all(c, n, argv + 1, files);
     for (int i = 0; rc == 0 && i < n; i++)
         rc = cli_create_loaded(c, &files[i]);
     free(files);

@@ -62,6 +62,7 @@ static void json_device(struct cli_json *j, const struct weir_devctl_devinfo *d,
         cli_json_str(j, "bridge", d->bridge);
         cli_json_str(j, "vifname", d->target);
         cli_json_str(j, "ip", d->ip);
+        cli_json_str(j, "filter", d->filter);
     }
     json_stats(j, s);
     cli_json_close(j, '}');
@@ -85,12 +86,13 @@ static void vif_line(const struct weir_devctl_devinfo *d,
 
     mac_text(d->mac, mac);
     printf("%-16s %5u %-17s %-12s %-12s %-12s %10" PRIu64 " %10" PRIu64
-           " %s%s%s\n",
+           " %-6s %s%s%s\n",
            d->frontend_name, d->devid, mac, d->backend_name,
            state_name(d->front_state), state_name(d->back_state),
            s ? s->word[WEIR_STAT_RX_PACKETS] : 0,
            s ? s->word[WEIR_STAT_TX_PACKETS] : 0,
-           d->target[0] ? d->target : "-", d->bridge[0] ? " " : "", d->bridge);
+           d->filter[0] ? d->filter : "-", d->target[0] ? d->target : "-",
+           d->bridge[0] ? " " : "", d->bridge);
 }
 
 static void header(uint32_t cls)
@@ -100,9 +102,9 @@ static void header(uint32_t cls)
                "VDEV", "DEVID", "BACKEND", "FRONT", "BACK", "RW", "READS",
                "WRITES", "TARGET");
     else
-        printf("%-16s %5s %-17s %-12s %-12s %-12s %10s %10s %s\n", "DOMAIN",
-               "DEVID", "MAC", "BACKEND", "FRONT", "BACK", "RX", "TX",
-               "INTERFACE");
+        printf("%-16s %5s %-17s %-12s %-12s %-12s %10s %10s %-6s %s\n",
+               "DOMAIN", "DEVID", "MAC", "BACKEND", "FRONT", "BACK", "RX", "TX",
+               "FILTER", "INTERFACE");
 }
 
 static int list(struct weir_cli *c, int argc, char **argv, uint32_t cls)

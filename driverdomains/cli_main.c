@@ -82,6 +82,11 @@ int cli_option(int *argc, char **argv, const char *name, const char **value)
             cut(argc, argv, i, 1);
             return 1;
         }
+        if (len == 2 && !strncmp(argv[i], name, 2)) {
+            *value = argv[i] + 2;
+            cut(argc, argv, i, 1);
+            return 1;
+        }
     }
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -185,6 +186,19 @@ static void remove_logs(struct weir_cli *c)
     rmdir(dir);
 }
 
+/* Packet filters are the manager's craft. */
+static void sweep_filters(struct weir_cli *c)
+{
+    char program[600], clean[] = "--clean", dir[] = "--state-dir";
+    char *argv[] = {program, clean, dir, c->in.state_dir, NULL};
+    pid_t pid;
+
+    snprintf(program, sizeof(program), "%s/weir-devd", c->bin_dir);
+    if (access(c->in.state_dir, F_OK) == 0 &&
+        posix_spawn(&pid, program, NULL, NULL, argv, environ) == 0)
+        waitpid(pid, NULL, 0);
+}
+
 /* What a manager that was killed could not take away. */
 static void sweep(struct weir_cli *c)
 {
@@ -193,6 +207,7 @@ static void sweep(struct weir_cli *c)
     struct weir_cgroups g;
     char path[160], missing[64];
 
+    sweep_filters(c);
     if (weir_cgroups_open(&g, c->in.tag, missing) == 0)
         weir_cgroups_remove(&g);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
@@ -228,25 +243,6 @@ int cli_down(struct weir_cli *c, int argc, char **argv)
 }
 
 /* ---- up --------------------------------------------------------------- */
-
-static int load_all(struct weir_cli *c, int n, char **names,
-                    struct weir_config_file *files)
-{
-    int rc = 0;
-
-    for (int i = 0; i < n; i++) {
-        if (weir_config_load(names[i], c->bin_dir, &files[i])) {
-            rc = cli_error("%s", files[i].error);
-            continue;
-        }
-        for (int k = 0; k < i; k++)
-            if (!strcmp(files[k].cfg.name, files[i].cfg.name))
-                rc = cli_error("%s: name: \"%s\" is in use by %s: choose "
-                               "another name",
-                               names[i], files[i].cfg.name, names[k]);
-    }
-    return rc;
-}
 
 static int bring_up(struct weir_cli *c, const char *memory, int n,
                     struct weir_config_file *files)
@@ -288,7 +284,7 @@ int cli_up(struct weir_cli *c, int argc, char **argv)
     files = calloc((size_t)n + 1, sizeof(*files));
     if (!files)
         return cli_error("out of memory");
-    rc = load_all(c, n, argv + 1, files);
+    rc = cli_load_all(c, n, argv + 1, files);
     if (rc == 0)
         rc = bring_up(c, memory, n, files);
     free(files);

@@ -19,7 +19,8 @@
 #define WEIR_CFG_DISKS 16
 #define WEIR_CFG_VIFS  8
 #define WEIR_CFG_IF    16
-#define WEIR_CFG_IP    64
+#define WEIR_CFG_IP    384 /* a list */
+#define WEIR_CFG_IPS   8   /* addresses in it */
 
 enum weir_on_crash {
     WEIR_ON_CRASH_DESTROY = 0,
@@ -49,14 +50,14 @@ struct weir_vif_config {
     uint8_t mac[6];
     char bridge[WEIR_CFG_IF];
     char vifname[WEIR_CFG_IF];
-    char ip[WEIR_CFG_IP]; /* shown to the guest, not enforced */
+    char ip[WEIR_CFG_IP]; /* list; shown to the guest, filtered on a tap */
     char backend[WEIR_CFG_NAME];
     uint32_t sink;           /* enum weir_vif_sink */
     uint32_t queues;         /* 0: 1 */
     uint32_t mtu;            /* 0: 1500 */
     uint64_t rate_bps;       /* bytes a second; 0: no limit */
     uint32_t rate_window_us; /* 0: 50 ms */
-    bool antispoof;
+    bool antispoof;          /* false: no filter at all */
 };
 
 struct weir_domain_config {
@@ -108,7 +109,13 @@ void weir_cfg_mac_generate(const char *name, uint32_t index, uint32_t attempt,
                            uint8_t mac[6]);
 /* xl's "10Mb/s", "250KB/s@20ms": bytes a second and the window. */
 int weir_cfg_rate(const char *s, uint64_t *bytes_per_s, uint32_t *window_us);
-int weir_cfg_ip(const char *s);
+/* A list of host addresses of both families, with blanks between and perhaps
+ * /BITS behind: 0; -EINVAL: none or not an address; -E2BIG: too many. */
+struct weir_cfg_ips {
+    unsigned n4, n6;
+    uint8_t ip4[WEIR_CFG_IPS][4], ip6[WEIR_CFG_IPS][16];
+};
+int weir_cfg_ips(const char *s, struct weir_cfg_ips *out);
 
 /* One vif string, "mac=..,bridge=..": all keys, or -EINVAL and the reason. */
 int weir_cfg_vif(const char *spec, struct weir_vif_config *out,

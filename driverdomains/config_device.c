@@ -70,6 +70,7 @@ static int set_string(char *out, size_t size, const char *key,
 static int vif_names(struct weir_vif_config *v, const char *key,
                      const char *value, struct weir_cfg_error *e)
 {
+    struct weir_cfg_ips ips;
     static const char ifname[] =
         "an interface name has 1 to 15 letters, digits, '-', '_' or '.'";
 
@@ -84,8 +85,10 @@ static int vif_names(struct weir_vif_config *v, const char *key,
                           weir_cfg_name_ok(value),
                           "give the name of a driver domain", e);
     if (!strcmp(key, "ip"))
-        return set_string(v->ip, sizeof(v->ip), key, value, !weir_cfg_ip(value),
-                          "give an IPv4 or IPv6 address, with /BITS if wanted",
+        return set_string(v->ip, sizeof(v->ip), key, value,
+                          !weir_cfg_ips(value, &ips),
+                          "give 1 to 8 host addresses, IPv4 or IPv6, with "
+                          "blanks between, with /BITS if wanted",
                           e);
     return -ENOENT;
 }

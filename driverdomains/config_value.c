@@ -246,21 +246,57 @@ void weir_cfg_mac_generate(const char *name, uint32_t index, uint32_t attempt,
     mac[5] = (uint8_t)h;
 }
 
-int weir_cfg_ip(const char *s)
+/* Something a single station can have. */
+static bool host4(const uint8_t a[4])
 {
-    struct in6_addr a;
-    char addr[WEIR_CFG_IP];
-    const char *slash = strchr(s, '/');
-    size_t n = slash ? (size_t)(slash - s) : strlen(s);
+    return a[0] != 0 && a[0] != 127 && a[0] < 224;
+}
+
+static bool host6(const uint8_t a[16])
+{
+    static const uint8_t zero[15] = {0};
+
+    return a[0] != 0xff && (memcmp(a, zero, 15) || a[15] > 1);
+}
+
+static int one_ip(const char *s, size_t n, struct weir_cfg_ips *out)
+{
+    char addr[INET6_ADDRSTRLEN + 8], *slash;
+    uint8_t a[16];
     uint64_t bits;
     bool v4;
 
-    if (n == 0 || n >= sizeof(addr))
+    if (n >= sizeof(addr))
         return -EINVAL;
     memcpy(addr, s, n);
     addr[n] = '\0';
-    v4 = inet_pton(AF_INET, addr, &a) == 1;
-    if (!v4 && inet_pton(AF_INET6, addr, &a) != 1)
+    slash = strchr(addr, '/');
+    if (slash)
+        *slash++ = '\0';
+    v4 = inet_pton(AF_INET, addr, a) == 1;
+    if (v4 ? !host4(a) : inet_pton(AF_INET6, addr, a) != 1 || !host6(a))
         return -EINVAL;
-    return slash ? weir_cfg_u64(slash + 1, 0, v4 ? 32 : 128, &bits) : 0;
+    if (slash && weir_cfg_u64(slash, 0, v4 ? 32 : 128, &bits))
+        return -EINVAL;
+    if (out->n4 + out->n6 == WEIR_CFG_IPS)
+        return -E2BIG;
+    if (v4)
+        memcpy(out->ip4[out->n4++], a, 4);
+    else
+        memcpy(out->ip6[out->n6++], a, 16);
+    return 0;
+}
+
+int weir_cfg_ips(const char *s, struct weir_cfg_ips *out)
+{
+    int rc = 0;
+
+    memset(out, 0, sizeof(*out));
+    while (rc == 0 && *(s += strspn(s, " \t"))) {
+        size_t n = strcspn(s, " \t");
+
+        rc = one_ip(s, n, out);
+        s += n;
+    }
+    return rc == 0 && out->n4 + out->n6 == 0 ? -EINVAL : rc;
 }

@@ -50,6 +50,7 @@ struct weir_devctl_devinfo {
     bool readonly;
     uint64_t size; /* bytes of a disk */
     uint32_t sector_size;
+    char filter[16]; /* of a tap: "mac", "mac,ip", "none"; "": no tap */
 };
 
 /* One message being built in buf; errors stick until weir_devctl_end. */

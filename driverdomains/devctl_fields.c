@@ -118,6 +118,7 @@ static const struct weir_devctl_field devinfo_fields[] = {
     FIELD(BOOL, 16, weir_devctl_devinfo, readonly),
     FIELD(U64, 17, weir_devctl_devinfo, size),
     FIELD(U32, 18, weir_devctl_devinfo, sector_size),
+    FIELD(STR, 19, weir_devctl_devinfo, filter),
 };
 
 #define TABLE(fields_, size_)                                                  \

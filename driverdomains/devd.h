@@ -100,6 +100,7 @@ struct weir_dev {
     struct weir_vif_config vif;
     struct weir_image image;
     char tap[WEIR_CFG_IF]; /* "": none */
+    bool filtered;         /* the tap's rules are in place */
     int fds[WEIR_RES_MAX_FDS];
     unsigned nfds;
     uint32_t back_state;
@@ -227,6 +228,15 @@ int weir_dev_prepare_vif(struct weir_devd *d, const char *domain,
                          const char *where, struct weir_dev **out,
                          struct weir_refusal *why);
 void weir_dev_free(struct weir_dev *dev);
+
+/* devd_filter.c: what a vif's guest may send, as rules on the host */
+/* For a tap that was just made, before anybody else knows of it. */
+int weir_filter_dev(struct weir_dev *dev, const char *where,
+                    struct weir_refusal *why);
+void weir_filter_forget(struct weir_dev *dev);
+/* The instance's table: what an earlier manager left, or at the end. */
+void weir_filter_clear(struct weir_devd *d);
+const char *weir_filter_name(const struct weir_dev *dev);
 
 /* devd_dev.c: devices */
 /* Takes dev over, also on failure (then it is freed). */

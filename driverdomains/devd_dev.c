@@ -97,7 +97,7 @@ static int make_tap(struct weir_dev *dev, const char *where,
         return weir_refuse(why, rc, where, "%s", e.text);
     dev->nfds = how.queues;
     memcpy(dev->tap, name, sizeof(name));
-    return 0;
+    return weir_filter_dev(dev, where, why);
 }
 
 static void unlink_dev(struct weir_devd *d, struct weir_dev *dev)
@@ -124,8 +124,10 @@ static void take_back(struct weir_dev *dev)
     struct weir_hostif_err e;
 
     weir_reg_remove_device(dev, last_of_pair(dev));
+    /* First the tap: a backend that kept it must not send unfiltered. */
     if (dev->tap[0] && weir_hostif_delete(dev->tap, &e))
         weir_devd_log("%s", e.text);
+    weir_filter_forget(dev);
     unlink_dev(dev->frontend->devd, dev);
     weir_dev_free(dev);
 }

@@ -116,6 +116,7 @@ static void put_device(struct sink *s, struct weir_dev *v)
     snprintf(i.vdev, sizeof(i.vdev), "%s", v->disk.vdev);
     snprintf(i.bridge, sizeof(i.bridge), "%s", v->vif.bridge);
     snprintf(i.ip, sizeof(i.ip), "%s", v->vif.ip);
+    snprintf(i.filter, sizeof(i.filter), "%s", weir_filter_name(v));
     memcpy(i.mac, v->vif.mac, 6);
     put(s, WEIR_REC_DEVINFO, &i);
 }

@@ -23,19 +23,22 @@
 
 static void usage(FILE *to)
 {
-    fputs("usage: weir-devd [--state-dir DIR]\n"
+    fputs("usage: weir-devd [--state-dir DIR] [--clean]\n"
           "Builds domains and their devices; tools talk to it over "
           "DIR/devd.sock.\n"
           "weir-hv must be running.\n"
           "  --state-dir DIR  default " WEIR_STATE_DIR "\n"
+          "  --clean          remove the packet filters that a killed manager "
+          "left, and end\n"
           "  --help, --version\n",
           to);
 }
 
-static const char *parse(int argc, char **argv)
+static const char *parse(int argc, char **argv, bool *clean)
 {
     static const struct option longs[] = {
         {"state-dir", required_argument, NULL, 's'},
+        {"clean", no_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
         {0},
@@ -46,6 +49,8 @@ static const char *parse(int argc, char **argv)
     while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (opt == 's') {
             dir = optarg;
+        } else if (opt == 'c') {
+            *clean = true;
         } else if (opt == 'h') {
             usage(stdout);
             exit(0);
@@ -76,12 +81,18 @@ static int make_dir(struct weir_devd *d, const char *name)
 static int lock(struct weir_devd *d)
 {
     char path[128];
+    int rc;
 
     weir_instance_path(&d->in, "devd.lock", path, sizeof(path));
     d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (d->lock_fd < 0)
         return -errno;
-    return flock(d->lock_fd, LOCK_EX | LOCK_NB) ? -errno : 0;
+    if (flock(d->lock_fd, LOCK_EX | LOCK_NB) == 0)
+        return 0;
+    rc = -errno;
+    close(d->lock_fd); /* another's: nothing here is ours to remove */
+    d->lock_fd = -1;
+    return rc;
 }
 
 static int prepare_dirs(struct weir_devd *d, const char *dir)
@@ -227,6 +238,7 @@ static int acquire(struct weir_devd *d, const char *dir)
         weir_devd_log("this host has no control group controller %s: such "
                       "limits do not hold",
                       missing);
+    weir_filter_clear(d); /* of a manager that was killed */
     rc = weir_store_start(d);
     if (rc)
         return rc;
@@ -234,6 +246,22 @@ static int acquire(struct weir_devd *d, const char *dir)
     if (rc)
         weir_devd_log("%s/devd.sock: %s", d->in.state_dir, strerror(-rc));
     return rc;
+}
+
+/* For `weir down`, when no manager is left to do it. */
+static int clean(struct weir_devd *d, const char *dir)
+{
+    int rc = weir_instance_init(&d->in, dir);
+
+    if (rc == 0)
+        rc = lock(d);
+    if (rc) {
+        weir_devd_log("%s: %s: nothing is removed", dir, strerror(-rc));
+        return 1;
+    }
+    weir_filter_clear(d);
+    close(d->lock_fd);
+    return 0;
 }
 
 static void remove_all(struct weir_devd *d)
@@ -253,6 +281,7 @@ static void remove_all(struct weir_devd *d)
     if (d->hv)
         weir_hvctl_close(d->hv);
     weir_cgroups_remove(&d->cgroups);
+    weir_filter_clear(d);
     weir_instance_path(&d->in, "root", path, sizeof(path));
     rmdir(path);
     weir_instance_path(&d->in, "devd.lock", path, sizeof(path));
@@ -283,11 +312,14 @@ int main(int argc, char **argv)
         .hv_src.fd = -1,
         .xs_src.fd = -1,
     };
-    const char *dir = parse(argc, argv);
+    bool clean_only = false;
+    const char *dir = parse(argc, argv, &clean_only);
 
     setvbuf(stderr, NULL, _IOLBF, 0);
     raise_files();
     umask(022);
+    if (clean_only)
+        return clean(&d, dir);
     if (acquire(&d, dir)) {
         remove_all(&d);
         return 1;

@@ -5,10 +5,10 @@ DD_SOURCES := $(addprefix driverdomains/,config_value.c config_rate.c \
 $(call lib,weir-dd,$(DD_SOURCES))
 
 DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
-	request.c list.c dom.c start.c end.c backend.c prepare.c dev.c \
+	request.c list.c dom.c start.c end.c backend.c prepare.c dev.c filter.c \
 	registry.c store.c)
 $(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-back weir-nethost \
-	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lmnl -lseccomp -lcap-ng)
+	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
 
 CLI_SOURCES := $(addprefix driverdomains/,cli_main.c cli_call.c cli_json.c \
 	cli_create.c cli_list.c cli_stats.c cli_device.c cli_up.c \
@@ -36,7 +36,7 @@ $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 
 DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh errors.sh hotplug.sh \
-	two.sh crash.sh)
+	two.sh crash.sh) tests/e2e/net_filter.sh
 $(call script,$(DD_SCRIPTS))
 
 $(call helper,bench_start,tests/bench/bench_start.c)

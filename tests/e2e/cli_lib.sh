@@ -113,6 +113,7 @@ cli_snapshot() {
     pgrep -af -- "--state-dir $dir" | grep -v pgrep
     find /sys/fs/cgroup -maxdepth 6 -type d -name "${tag:-none}*" 2>/dev/null
     ip -o link | awk -F': ' '{ print $2 }'
+    nft list tables 2>/dev/null
     grep -c "$dir" /proc/self/mountinfo
     ls -A "$dir" | grep '^s'
 }

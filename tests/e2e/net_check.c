@@ -286,10 +286,78 @@ static bool passes(int tap, int raw, uint8_t *p, uint32_t len)
     struct pollfd pfd = {.fd = raw, .events = POLLIN};
     while (poll(&pfd, 1, 60) == 1) {
         ssize_t n = recv(raw, in, sizeof(in), 0);
+        /* a tag is taken off on the way */
         if (n == (ssize_t)len && in[len - 1] == number)
+            return true;
+        if (n == (ssize_t)len - 4 && in[len - 5] == number)
             return true;
     }
     return false;
+}
+
+/* The same packet in VLAN 5. */
+static void tagged(int fd, int raw, const uint8_t *p, bool expect)
+{
+    uint8_t t[64] = {0};
+    memcpy(t, p, 12);
+    memcpy(t + 12, "\x81\0\0\5", 4);
+    memcpy(t + 16, p + 12, 44);
+    assert_int_equal(passes(fd, raw, t, 64), expect);
+}
+
+static void frame6(uint8_t p[90], const char *from, uint8_t type,
+                   const char *target)
+{
+    static const uint8_t head[22] = {0x33, 0x33, 0, 0,  0,    1,    0,    0x16,
+                                     0x3e, 0,    0, 5,  0x86, 0xdd, 0x60, 0,
+                                     0,    0,    0, 36, 58,   255};
+    memset(p, 0, 90);
+    memcpy(p, head, sizeof(head));
+    assert_int_equal(inet_pton(AF_INET6, from, p + 22), 1);
+    assert_int_equal(inet_pton(AF_INET6, "ff02::1", p + 38), 1);
+    p[54] = type;
+    if (target)
+        assert_int_equal(inet_pton(AF_INET6, target, p + 62), 1);
+}
+
+static void test_filter6(int fd, int raw, struct weir_filter *f)
+{
+    static const struct {
+        const char *from;
+        uint8_t type;
+        const char *target;
+        bool passes;
+    } cases[] = {
+        {"fd00::2", 128, NULL, true},
+        {"fd00::3", 128, NULL, false},
+        {"fe80::216:3eff:fe00:5", 128, NULL, true},
+        {"fe80::216:3eff:fe00:6", 128, NULL, false},
+        {"fd00::2", 136, "fd00::2", true},
+        {"fd00::2", 136, "fd00::1", false}, /* somebody else's address */
+        {"fe80::216:3eff:fe00:5", 135, "fd00::1", true},
+        {"::", 135, "fd00::2", true},
+        {"::", 135, "fd00::1", false},
+        {"::", 133, NULL, true},
+        {"::", 143, NULL, true},
+        {"::", 128, NULL, false},
+    };
+    struct weir_hostif_err e;
+    uint8_t p[90];
+    f->nip6s = 1;
+    assert_int_equal(inet_pton(AF_INET6, "fd00::2", f->ip6[0]), 1);
+    assert_int_equal(weir_filter_set(f, &e), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        frame6(p, cases[i].from, cases[i].type, cases[i].target);
+        if (passes(fd, raw, p, 90) != cases[i].passes)
+            fail_msg("from %s type %u", cases[i].from, cases[i].type);
+    }
+    frame6(p, "fd00::2", 128, NULL);
+    f->nip6s = 0;
+    assert_int_equal(weir_filter_set(f, &e), 0);
+    assert_false(passes(fd, raw, p, 90)); /* a family that is not listed */
+    f->nips = 0;
+    assert_int_equal(weir_filter_set(f, &e), 0);
+    assert_true(passes(fd, raw, p, 90));
 }
 
 static void test_filter(void **state)
@@ -320,19 +388,21 @@ static void test_filter(void **state)
     assert_int_equal(weir_filter_set(&f, &e), 0);
     listed("nft list table netdev weir-test", "00:16:3e:00:00:05");
     assert_false(passes(fd, raw, p, 60)); /* a foreign MAC */
+    tagged(fd, raw, p, false);
     p[11] = 5;
     assert_true(passes(fd, raw, p, 60));
+    tagged(fd, raw, p, true);
     f.nips = 2;
     memcpy(f.ip[0], "\x0a\x4d\0\x02", 4);
     memcpy(f.ip[1], "\x0a\x4d\0\x03", 4);
     assert_int_equal(weir_filter_set(&f, &e), 0);
     assert_true(passes(fd, raw, p, 60));
+    tagged(fd, raw, p, false); /* not even with the right address */
     p[29] = 3;
     assert_true(passes(fd, raw, p, 60));
     p[29] = 4;
     assert_false(passes(fd, raw, p, 60)); /* a foreign address */
-    p[12] = 0x81;
-    assert_false(passes(fd, raw, p, 60)); /* hidden behind a tag */
+    tagged(fd, raw, p, false);
     memcpy(p + 12, "\x08\x06\0\1\x08\0\6\4\0\1\0\x16\x3e\0\0\5", 16);
     memcpy(p + 28, "\x0a\x4d\0\x02", 4);
     assert_true(passes(fd, raw, p, 60));
@@ -341,6 +411,7 @@ static void test_filter(void **state)
     p[31] = 2;
     p[27] = 7;
     assert_false(passes(fd, raw, p, 60)); /* and from a foreign station */
+    test_filter6(fd, raw, &f);
     assert_int_equal(weir_filter_remove("weir-test", TAP, &e), 0);
     assert_int_equal(weir_filter_remove("weir-test", TAP, &e), 0);
     assert_true(passes(fd, raw, p, 60));

@@ -189,6 +189,34 @@ static void vif_string_takes_every_key(void **state)
     assert_int_equal(v.devid, UINT32_MAX);
 }
 
+static void vif_addresses(void **state)
+{
+    struct weir_cfg_ips l;
+    char many[WEIR_CFG_IP] = "";
+
+    (void)state;
+    assert_int_equal(weir_cfg_ips(" 10.0.0.2/24  fd00::2 10.0.0.3", &l), 0);
+    assert_int_equal(l.n4, 2);
+    assert_memory_equal(l.ip4[1], "\x0a\0\0\3", 4);
+    assert_int_equal(l.n6, 1);
+    assert_memory_equal(l.ip6[0], "\xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\2", 16);
+    assert_int_equal(weir_cfg_ips("", &l), -EINVAL);
+    assert_int_equal(weir_cfg_ips(" ", &l), -EINVAL);
+    /* nothing that would let a guest speak for others */
+    assert_int_equal(weir_cfg_ips("0.0.0.0", &l), -EINVAL);
+    assert_int_equal(weir_cfg_ips("255.255.255.255", &l), -EINVAL);
+    assert_int_equal(weir_cfg_ips("10.0.0.2 ::", &l), -EINVAL);
+    assert_int_equal(weir_cfg_ips("ff02::1", &l), -EINVAL);
+    assert_int_equal(weir_cfg_ips("fd00::2/129", &l), -EINVAL);
+    assert_int_equal(weir_cfg_ips("10.0.0.2;10.0.0.3", &l), -EINVAL);
+    for (int i = 0; i < WEIR_CFG_IPS; i++)
+        strcat(many, "fd00:1111:2222:3333:4444:5555:6666:7777/64 ");
+    assert_int_equal(weir_cfg_ips(many, &l), 0);
+    assert_int_equal(l.n6, WEIR_CFG_IPS);
+    strcat(many, "fd00::1");
+    assert_int_equal(weir_cfg_ips(many, &l), -E2BIG);
+}
+
 static void vif_string_names_what_is_wrong(void **state)
 {
     static const struct {
@@ -379,6 +407,7 @@ int main(void)
         cmocka_unit_test(names_are_safe_in_paths),
         cmocka_unit_test(numbers_and_sizes_do_not_overflow),
         cmocka_unit_test(vif_string_takes_every_key),
+        cmocka_unit_test(vif_addresses),
         cmocka_unit_test(vif_string_names_what_is_wrong),
         cmocka_unit_test(disk_string_is_xls_and_ours),
         cmocka_unit_test(disk_string_names_what_is_wrong),

@@ -4,6 +4,7 @@
 #include "backends/net/host/nft.h"
 
 #include <errno.h>
+#include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/netfilter/nf_tables.h>
 #include <netinet/in.h>
@@ -12,13 +13,21 @@
 
 static const uint8_t any_ip[4] = {0, 0, 0, 0};
 
+/* What a kernel says that lacks a part: the subsystem, the family, the kind
+ * of chain. */
+static int unsupported(int ret)
+{
+    return ret == -EPROTONOSUPPORT || ret == -EAFNOSUPPORT ? -EOPNOTSUPP : ret;
+}
+
 static int failed(struct weir_hostif_err *err, int ret, const char *vif)
 {
     return weir_hostif_fail(
         err, ret, "%s: cannot change its filter: %s%s", vif, strerror(-ret),
         ret == -EPERM ? "; run as root or with CAP_NET_ADMIN"
-        : ret == -EOPNOTSUPP || ret == -EPROTONOSUPPORT
-            ? "; the kernel needs nf_tables with the netdev family"
+        : ret == -EOPNOTSUPP
+            ? "; the kernel needs nf_tables with the netdev family "
+              "(modprobe nf_tables)"
             : "");
 }
 
@@ -51,25 +60,97 @@ static void drop_protocol(struct weir_nft *n, const struct weir_filter *f,
     weir_nft_add(n, r, false);
 }
 
-static void rules(struct weir_nft *n, const struct weir_filter *f)
+/* The kernel takes the outer tag off before the chain sees the protocol; in
+ * the link header it still shows. */
+static void drop_tagged(struct weir_nft *n, const struct weir_filter *f,
+                        uint16_t proto)
 {
+    const uint8_t tag[2] = {(uint8_t)(proto >> 8), (uint8_t)proto};
     struct nftnl_rule *r = weir_nft_rule(f->table, f->vif);
     weir_rule_ethernet(r);
-    weir_rule_bytes(r, NFT_PAYLOAD_LL_HEADER, 6, 6, false, f->mac);
+    weir_rule_bytes(r, NFT_PAYLOAD_LL_HEADER, 12, 2, true, tag);
     weir_nft_add(n, r, false);
-    if (!f->nips)
-        return;
-    r = weir_nft_rule(f->table, f->vif);
+    drop_protocol(n, f, proto);
+}
+
+static void rules4(struct weir_nft *n, const struct weir_filter *f)
+{
+    struct nftnl_rule *r = weir_nft_rule(f->table, f->vif);
     weir_rule_protocol(r, ETH_P_ARP);
     weir_rule_bytes(r, NFT_PAYLOAD_NETWORK_HEADER, 8, 6, false, f->mac);
     weir_nft_add(n, r, false);
     for (unsigned i = 0; i < f->nips; i++)
         allow_ip(n, f, f->ip[i]);
     allow_ip(n, f, any_ip);
+}
+
+static struct nftnl_rule *icmp6_rule(const struct weir_filter *f, uint8_t type)
+{
+    struct nftnl_rule *r = weir_nft_rule(f->table, f->vif);
+    weir_rule_protocol(r, ETH_P_IPV6);
+    weir_rule_l4proto(r, IPPROTO_ICMPV6);
+    weir_rule_bytes(r, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, true, &type);
+    return r;
+}
+
+/* What a station may say before it has an address: is this one free, is there
+ * a router, which groups it hears. */
+static void allow_any6(struct weir_nft *n, const struct weir_filter *f,
+                       uint8_t type, const uint8_t target[16])
+{
+    static const uint8_t any[16] = {0};
+    struct nftnl_rule *r = icmp6_rule(f, type);
+    weir_rule_bytes(r, NFT_PAYLOAD_NETWORK_HEADER, 8, 16, true, any);
+    if (target)
+        weir_rule_bytes(r, NFT_PAYLOAD_TRANSPORT_HEADER, 8, 16, true, target);
+    weir_nft_add(n, r, true);
+}
+
+static void rules6(struct weir_nft *n, const struct weir_filter *f)
+{
+    enum { ROUTERS = 133, NEIGHBOUR = 135, NEIGHBOUR_IS = 136 };
+    const uint8_t *m = f->mac;
+    const uint8_t local[16] = {0xfe, 0x80, 0,        0,    0,    0,
+                               0,    0,    m[0] ^ 2, m[1], m[2], 0xff,
+                               0xfe, m[3], m[4],     m[5]};
+    struct nftnl_rule *r = icmp6_rule(f, NEIGHBOUR_IS);
+    weir_rule_bytes(r, NFT_PAYLOAD_TRANSPORT_HEADER, 8, 16, false, local);
+    for (unsigned i = 0; i < f->nip6s; i++)
+        weir_rule_bytes(r, NFT_PAYLOAD_TRANSPORT_HEADER, 8, 16, false,
+                        f->ip6[i]);
+    weir_nft_add(n, r, false);
+    allow_any6(n, f, NEIGHBOUR, local);
+    for (unsigned i = 0; i < f->nip6s; i++)
+        allow_any6(n, f, NEIGHBOUR, f->ip6[i]);
+    allow_any6(n, f, ROUTERS, NULL);
+    allow_any6(n, f, ICMPV6_MGM_REPORT, NULL);
+    allow_any6(n, f, ICMPV6_MLD2_REPORT, NULL);
+    r = weir_nft_rule(f->table, f->vif);
+    weir_rule_protocol(r, ETH_P_IPV6);
+    weir_rule_bytes(r, NFT_PAYLOAD_NETWORK_HEADER, 8, 16, false, local);
+    for (unsigned i = 0; i < f->nip6s; i++)
+        weir_rule_bytes(r, NFT_PAYLOAD_NETWORK_HEADER, 8, 16, false, f->ip6[i]);
+    weir_nft_add(n, r, false);
+}
+
+static void rules(struct weir_nft *n, const struct weir_filter *f)
+{
+    struct nftnl_rule *r = weir_nft_rule(f->table, f->vif);
+    weir_rule_ethernet(r);
+    weir_rule_bytes(r, NFT_PAYLOAD_LL_HEADER, 6, 6, false, f->mac);
+    weir_nft_add(n, r, false);
+    if (!f->nips && !f->nip6s)
+        return;
+    drop_tagged(n, f, ETH_P_8021Q);
+    drop_tagged(n, f, ETH_P_8021AD);
+    if (f->nips)
+        rules4(n, f);
     drop_protocol(n, f, ETH_P_IP);
     drop_protocol(n, f, ETH_P_ARP);
-    drop_protocol(n, f, ETH_P_8021Q);
-    drop_protocol(n, f, ETH_P_8021AD);
+    if (f->nip6s)
+        rules6(n, f);
+    else
+        drop_protocol(n, f, ETH_P_IPV6);
 }
 
 int weir_filter_set(const struct weir_filter *f, struct weir_hostif_err *err)
@@ -83,10 +164,11 @@ int weir_filter_set(const struct weir_filter *f, struct weir_hostif_err *err)
                                 "%s: no such interface to filter; make the "
                                 "tap first",
                                 f->vif);
-    if (f->nips > WEIR_FILTER_IPS)
+    if (f->nips > WEIR_FILTER_IPS || f->nip6s > WEIR_FILTER_IPS)
         return weir_hostif_fail(err, -EINVAL,
-                                "%s: %u addresses; at most %d can be allowed",
-                                f->vif, f->nips, WEIR_FILTER_IPS);
+                                "%s: at most %d addresses of a family can be "
+                                "allowed",
+                                f->vif, WEIR_FILTER_IPS);
     ret = weir_filter_remove(f->table, f->vif, err);
     if (ret)
         return ret;
@@ -97,7 +179,7 @@ int weir_filter_set(const struct weir_filter *f, struct weir_hostif_err *err)
     weir_nft_table(n, f->table, true);
     weir_nft_chain(n, f->table, f->vif, true);
     rules(n, f);
-    ret = weir_nft_commit(n);
+    ret = unsupported(weir_nft_commit(n));
     free(n);
     return ret ? failed(err, ret, f->vif) : 0;
 }
@@ -113,7 +195,7 @@ static int remove_one(const char *table, const char *chain,
         weir_nft_chain(n, table, chain, false);
     else
         weir_nft_table(n, table, false);
-    int ret = weir_nft_commit(n);
+    int ret = unsupported(weir_nft_commit(n));
     free(n);
     return ret && ret != -ENOENT ? failed(err, ret, chain ? chain : table) : 0;
 }

@@ -17,14 +17,18 @@ struct weir_filter {
     const char *table; /* "weir" or "weir-INSTANCE"; made when missing */
     const char *vif;   /* the tap; also the chain's name */
     uint8_t mac[6];    /* the only sender address */
-    /* Only sender addresses in IPv4 and ARP, network byte order, beside
-     * 0.0.0.0 for DHCP and ARP probes; tagged frames are then dropped.  0: any
-     * address.  IPv6 is not looked at. */
-    unsigned nips;
+    /* With an address of either family only these may be senders in ARP,
+     * IPv4, IPv6 and as targets of neighbour advertisements; of a family
+     * without any nothing passes, and no tagged frame.  Beside them: 0.0.0.0
+     * for DHCP and ARP probes, or the link-local address that mac makes and
+     * what `::` sends before it has an address.  Network byte order. */
+    unsigned nips, nip6s;
     uint8_t ip[WEIR_FILTER_IPS][4];
+    uint8_t ip6[WEIR_FILTER_IPS][16];
 };
 
-/* All of it or nothing; a chain of that name is replaced. */
+/* All of it or nothing; a chain of that name is replaced.  -EOPNOTSUPP: this
+ * kernel has no nf_tables or no netdev family in it. */
 int weir_filter_set(const struct weir_filter *f, struct weir_hostif_err *err);
 /* Removing what is not there succeeds. */
 int weir_filter_remove(const char *table, const char *vif,
