@@ -43,8 +43,7 @@ enum weir_vbd_engine {
 };
 
 #define WEIR_VIF_VNET_HDR 1u /* tap has a virtio-net header of 10 bytes */
-#define WEIR_VIF_CAPTURE  2u /* the last fd is a file: packets go there, pcap  \
-                              */
+#define WEIR_VIF_CAPTURE  2u /* the last fd is a file for a pcap capture */
 enum weir_vif_sink {
     WEIR_VIF_TAP = 0,    /* fds: one tap queue each */
     WEIR_VIF_SWITCH = 1, /* the backend's own inter-guest switch, no

@@ -11,9 +11,12 @@
  *     guest = launch_create(&l, "guest", false, 8192);
  *     launch_exec(&l, back, argv_back);
  *     launch_ready(back, 5000);
- *     launch_device(&l, guest, back, &res, fds);     res: a struct
- * weir_resource launch_exec(&l, guest, argv_guest); status = launch_wait(guest,
- * 60000); launch_stop(&l);
+ *     launch_device(&l, guest, back, &res, fds);
+ *     launch_exec(&l, guest, argv_guest);
+ *     status = launch_wait(guest, 60000);
+ *     launch_stop(&l);
+ *
+ * res is a struct weir_resource.
  *
  * 0 or -errno unless said otherwise; what went wrong is also on stderr.
  */
