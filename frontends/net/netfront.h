@@ -109,8 +109,9 @@ struct weir_nf_queue {
     uint16_t nfree[3]; /* per size of buffer */
     uint16_t free_small[WEIR_NF_SMALL], free_half[WEIR_NF_HALF],
         free_full[WEIR_NF_FULL_PAGES];
-    bool busy[WEIR_NF_BUFS]; /* given to the backend */
-    uint32_t extras;         /* tx slots without an id, unanswered */
+    bool busy[WEIR_NF_BUFS];       /* given to the backend */
+    uint32_t extras;               /* tx slots without an id, unanswered */
+    uint32_t want_len, want_slots; /* room that was refused; 0: none was */
     uint16_t rx_page[WEIR_NETFRONT_SLOTS]; /* page posted in each slot */
     uint16_t nspare;                       /* rx pages not posted */
     uint16_t spare[WEIR_NF_RX_PAGES];
@@ -122,6 +123,7 @@ struct weir_nf_queue {
     uint32_t rx_len;
     bool rx_more, rx_extra, rx_bad, rx_begun;
     struct weir_netfront_offload rx_off;
+    bool stale; /* an event may come that was asked for in vain */
     struct weir_poller poller;
     struct weir_netfront_stats stats;
     struct weir_nf_page tx_buf[WEIR_NF_TX_PAGES];
@@ -175,8 +177,9 @@ int weir_netfront_recv(struct weir_netfront *nf, unsigned queue, void *buf,
                        uint32_t size, struct weir_netfront_offload *off);
 /* Frames that send could take at least, of up to 4096 bytes each. */
 unsigned weir_netfront_room(struct weir_netfront *nf, unsigned queue);
-/* Sleep until a frame may be there, room came after a full ring, or the time
- * is over; spins before.  0 in all these cases, or -WEIR_EPROTO.  Flushes. */
+/* Sleep until a frame may be there, room came for what send refused (or after
+ * a room of 0), or the time is over; spins before.  0 in all these cases, or
+ * -WEIR_EPROTO.  Flushes. */
 int weir_netfront_wait(struct weir_netfront *nf, unsigned queue,
                        uint64_t timeout_ns);
 /* Prepare to sleep elsewhere (several devices): the ports to wait for, and 1

@@ -14,6 +14,9 @@ int weir_nf_broken(struct weir_netfront *nf, const char *why);
 void weir_nf_tx_reset(struct weir_nf_queue *q);
 /* Takes answers in. 0 or -WEIR_EPROTO. */
 int weir_nf_tx_reap(struct weir_netfront *nf, struct weir_nf_queue *q);
+/* Ring slots and buffers for a frame of len bytes in slots slots. */
+bool weir_nf_has_room(const struct weir_nf_queue *q, uint32_t len,
+                      unsigned slots);
 
 /* nf_rx.c */
 void weir_nf_rx_reset(struct weir_nf_queue *q);

@@ -44,6 +44,7 @@ void weir_nf_tx_reset(struct weir_nf_queue *q)
         free_list(q, size)[q->nfree[size]++] = (uint16_t)i;
     }
     q->extras = 0;
+    q->want_slots = 0;
 }
 
 /* An id is believed only while its buffer is with the backend. */
@@ -157,14 +158,29 @@ static int check(const struct weir_netfront *nf, uint64_t len,
     return 0;
 }
 
-static bool has_room(const struct weir_nf_queue *q, uint32_t len,
-                     unsigned slots)
+bool weir_nf_has_room(const struct weir_nf_queue *q, uint32_t len,
+                      unsigned slots)
 {
     if (weir_netif_tx_front_free(&q->tx) < slots)
         return false;
     if (len <= WEIR_PAGE_SIZE)
         return choose(q, len) <= FULL;
     return q->nfree[FULL] >= (len + WEIR_PAGE_SIZE - 1) / WEIR_PAGE_SIZE;
+}
+
+/* As above, after taking answers in: 0; -WEIR_EAGAIN, remembered for wait. */
+static int make_room(struct weir_netfront *nf, struct weir_nf_queue *q,
+                     uint32_t len, unsigned slots)
+{
+    q->want_slots = 0;
+    if (weir_nf_has_room(q, len, slots))
+        return 0;
+    int ret = weir_nf_tx_reap(nf, q);
+    if (ret || weir_nf_has_room(q, len, slots))
+        return ret;
+    q->want_len = len;
+    q->want_slots = slots;
+    return -WEIR_EAGAIN;
 }
 
 static void put_frame(struct weir_nf_queue *q, struct source *s, uint32_t len,
@@ -211,13 +227,9 @@ int weir_netfront_send(struct weir_netfront *nf, unsigned queue,
         return ret;
     unsigned slots = (unsigned)((len + WEIR_PAGE_SIZE - 1) / WEIR_PAGE_SIZE) +
                      (off && off->gso);
-    if (!has_room(q, (uint32_t)len, slots)) {
-        ret = weir_nf_tx_reap(nf, q);
-        if (ret)
-            return ret;
-        if (!has_room(q, (uint32_t)len, slots))
-            return -WEIR_EAGAIN;
-    }
+    ret = make_room(nf, q, (uint32_t)len, slots);
+    if (ret)
+        return ret;
     struct source s = {vec, 0};
     while (!s.vec->len)
         s.vec++; /* len is not 0: there is one */
@@ -231,11 +243,9 @@ int weir_netfront_multicast(struct weir_netfront *nf, const uint8_t mac[6],
     struct weir_nf_queue *q = &nf->queue[0];
     if (!nf->connected)
         return nf->reason ? -WEIR_EPROTO : -WEIR_ENOTCONN;
-    int ret = weir_nf_tx_reap(nf, q);
+    int ret = make_room(nf, q, 1, 2);
     if (ret)
         return ret;
-    if (!has_room(q, 1, 2))
-        return -WEIR_EAGAIN;
     struct source none = {NULL, 0};
     struct weir_netif_extra_info extra = {
         .type =
@@ -252,5 +262,11 @@ unsigned weir_netfront_room(struct weir_netfront *nf, unsigned queue)
     if (!nf->connected || weir_nf_tx_reap(nf, q))
         return 0;
     uint32_t slots = weir_netif_tx_front_free(&q->tx);
-    return slots < q->nfree[FULL] ? slots : q->nfree[FULL];
+    if (q->nfree[FULL] < slots)
+        slots = q->nfree[FULL];
+    if (!slots) {
+        q->want_len = WEIR_PAGE_SIZE;
+        q->want_slots = 1;
+    }
+    return slots;
 }

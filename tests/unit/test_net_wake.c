@@ -61,21 +61,28 @@ static void test_waits_for_the_rest(void **state)
 
 #define ENOUGH 20000u /* notifications to judge by */
 
-/* Fewer than one in a thousand, of both sides. */
-static bool enough(struct net_world *w, const struct weir_netfront *nf)
+/* Fewer than one notification in a thousand was for nothing; false: there
+ * were too few to say. */
+static bool few(const char *who, uint64_t spurious, uint64_t all)
+{
+    if (all < ENOUGH)
+        return false;
+    print_message("%s: %llu of %llu spurious\n", who,
+                  (unsigned long long)spurious, (unsigned long long)all);
+    assert_true(spurious * 1000 < all);
+    return true;
+}
+
+static bool few_back(struct net_world *w)
 {
     uint64_t in = net_world_stat(w, 0, WEIR_STAT_VIF_KICKS_IN);
-    uint64_t out = nf->queue[0].stats.notified;
-    if (in < ENOUGH || out < ENOUGH)
-        return false;
-    uint64_t lost = net_world_stat(w, 0, WEIR_STAT_VIF_SPURIOUS);
-    print_message("backend %llu of %llu, frontend %llu of %llu spurious\n",
-                  (unsigned long long)lost, (unsigned long long)in,
-                  (unsigned long long)nf->queue[0].stats.spurious,
-                  (unsigned long long)out);
-    assert_true(lost * 1000 < in);
-    assert_true(nf->queue[0].stats.spurious * 1000 < out);
-    return true;
+    return few("backend", net_world_stat(w, 0, WEIR_STAT_VIF_SPURIOUS), in);
+}
+
+static bool few_front(const struct weir_netfront *nf)
+{
+    const struct weir_netfront_stats *st = &nf->queue[0].stats;
+    return few("frontend", st->spurious, st->notified);
 }
 
 /* Frames go round one at a time, and both sides sleep in between: each
@@ -88,7 +95,10 @@ static void test_few_spurious(void **state)
     w->net.spin_ns = 0;
     struct net_guest *g = net_world_vif(w, 0, NULL);
     struct weir_netfront *nf = net_world_connect(w, 0, &cfg);
-    for (uint32_t i = 0; !enough(w, nf); i++) {
+    for (uint32_t i = 0;
+         net_world_stat(w, 0, WEIR_STAT_VIF_KICKS_IN) < ENOUGH ||
+         nf->queue[0].stats.notified < ENOUGH;
+         i++) {
         struct weir_netfront_vec v = {buf, 60};
         assert_true(i < 50 * ENOUGH);
         net_fill(buf, 60, i);
@@ -98,6 +108,7 @@ static void test_few_spurious(void **state)
         net_tap_write(g->tap, buf + HDR, 60);
         assert_int_equal(net_recv(nf, buf, sizeof(buf), NULL), 60);
     }
+    assert_true(few_back(w) && few_front(nf));
     assert_int_equal(net_world_free(w), 0);
 }
 
@@ -130,7 +141,7 @@ static void test_few_spurious_full(void **state)
     struct weir_netfront *nf = net_world_connect(w, 0, &cfg);
     net_fill(buf, 1514, 1);
     assert_int_equal(pthread_create(&host, NULL, echo, &g->tap), 0);
-    for (uint32_t i = 0; !enough(w, nf); i++) {
+    for (uint32_t i = 0; nf->queue[0].stats.notified < ENOUGH; i++) {
         assert_true(i < 50 * ENOUGH);
         do
             ret = weir_netfront_send(nf, 0, &v, 1, NULL);
@@ -140,6 +151,7 @@ static void test_few_spurious_full(void **state)
         while (weir_netfront_recv(nf, 0, in, sizeof(in), NULL) > 0)
             ;
     }
+    assert_true(few_front(nf));
     v.len = 14; /* tells the host to end */
     while ((ret = weir_netfront_send(nf, 0, &v, 1, NULL)) == -WEIR_EAGAIN)
         assert_int_equal(weir_netfront_wait(nf, 0, UINT64_C(1000000000)), 0);
