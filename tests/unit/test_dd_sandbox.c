@@ -89,6 +89,32 @@ static void own_cgroup_is_found(void **state)
                      -ENOENT);
 }
 
+/* A limit that the kernel refuses is no limit: the domain must not start. */
+static void a_refused_limit_is_an_error(void **state)
+{
+    static const char *const files[] = {"memory.limit_in_bytes",
+                                        "cpu.cfs_quota_us", "pids.max"};
+    const struct weir_cgroup_limits limits = {
+        .memory = 1 << 20, .cap = 50, .pids = 8};
+
+    (void)state;
+    for (int i = 0; i < WEIR_CG_COUNT; i++) {
+        struct weir_cgroups g = {.v2 = false};
+        char name[16], path[200];
+        int fd;
+
+        snprintf(name, sizeof(name), "dom%d", i);
+        snprintf(path, sizeof(path), "%s/%s", in_dir(name), files[i]);
+        strcpy(g.base[i], dir);
+        assert_int_equal(mkdir(in_dir(name), 0700), 0);
+        assert_int_equal(symlink("/dev/full", path), 0);
+        assert_int_equal(weir_cgroup_make(&g, name, &limits, &fd), -ENOSPC);
+        /* a file that is not there is a controller the host lacks */
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(weir_cgroup_make(&g, name, &limits, &fd), 0);
+    }
+}
+
 static void instances_have_tags_of_their_own(void **state)
 {
     struct weir_instance a, b;
@@ -441,6 +467,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cgroup_mounts_are_found),
         cmocka_unit_test(own_cgroup_is_found),
+        cmocka_unit_test(a_refused_limit_is_an_error),
         cmocka_unit_test(instances_have_tags_of_their_own),
         cmocka_unit_test(log_is_bounded_and_printable),
         cmocka_unit_test(log_is_rotated_once),
