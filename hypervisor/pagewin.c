@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/userfaultfd.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "hypervisor/client/breakable.h"
@@ -53,6 +55,14 @@ static bool fd_is(int fd, const char *suffix)
     return !strcmp(name + n - want, suffix);
 }
 
+/* Not a file of the domain's that happens to be called so. */
+static bool is_pagemap(int fd)
+{
+    struct statfs fs;
+    return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC &&
+           fd_is(fd, "/pagemap");
+}
+
 int weir_pagewin_open(const struct weir_pagewin_ends *ends, uint64_t marker,
                       struct weir_pagewin **out)
 {
@@ -63,8 +73,7 @@ int weir_pagewin_open(const struct weir_pagewin_ends *ends, uint64_t marker,
         (!bad_base(ends->base, ends->size) || weir_broken("misaligned")) &&
         (!two ||
          ends->ro_base == ends->base + weir_window_ro_offset(ends->size)) &&
-        fd_is(ends->uffd, "[userfaultfd]") &&
-        fd_is(ends->pagemap, "/pagemap")) {
+        fd_is(ends->uffd, "[userfaultfd]") && is_pagemap(ends->pagemap)) {
         w = calloc(1, sizeof(*w));
         err = w ? 0 : -ENOMEM;
     }

@@ -3,6 +3,7 @@
  * weir-hv's hand on a window, against a sealed process.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -253,7 +254,13 @@ static void ends_that_lie_are_refused(void **state)
 {
     struct fixture *f = *state;
     struct weir_pagewin *w;
-    for (int i = 0; i < 5; i++) {
+    char file[] = "/tmp/weir-test-XXXXXX/pagemap";
+    file[21] = '\0';
+    assert_non_null(mkdtemp(file));
+    file[21] = '/';
+    int named = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(named >= 0);
+    for (int i = 0; i < 6; i++) {
         struct weir_pagewin_ends e = f->cell.ends;
         e.uffd = dup(e.uffd);
         e.pagemap = dup(e.pagemap);
@@ -273,9 +280,16 @@ static void ends_that_lie_are_refused(void **state)
         case 4:
             dup2(f->mem.fd, e.pagemap);
             break;
+        case 5: /* a file of this name that says what its owner likes */
+            dup2(named, e.pagemap);
+            break;
         }
         assert_int_equal(weir_pagewin_open(&e, 0, &w), -EPROTO);
     }
+    close(named);
+    unlink(file);
+    file[21] = '\0';
+    rmdir(file);
 }
 
 /* The page table of somebody else would tell us nothing. */
