@@ -5,7 +5,7 @@
  */
 #include "ring/error.h"
 #include "ring/grant_abi.h"
-#include "tests/e2e/hv_driver.h"
+#include "tests/e2e/hv_suite.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,34 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct hv_world world;
-
-static int setup(void **state)
-{
-    (void)state;
-    hv_world_start(&world, "256M");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    hv_world_stop(&world);
-    return 0;
-}
-
-static int clear(void **state)
-{
-    (void)state;
-    hv_world_clear(&world);
-    return 0;
-}
-
-static struct puppet start(const char *name)
-{
-    return puppet_start(&world, (struct weir_hv_create){.name = name});
-}
 
 /* A page of g's with contents, granted to m by ref 9. */
 static struct puppet_answer give(struct puppet *g, struct puppet *m,

@@ -6,7 +6,7 @@
 #include "hypervisor/codec.h"
 #include "ring/error.h"
 #include "ring/grant_abi.h"
-#include "tests/e2e/hv_driver.h"
+#include "tests/e2e/hv_suite.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,34 +18,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-static struct hv_world world;
-
-static int setup(void **state)
-{
-    (void)state;
-    hv_world_start(&world, "256M");
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    hv_world_stop(&world);
-    return 0;
-}
-
-static int clear(void **state)
-{
-    (void)state;
-    hv_world_clear(&world);
-    return 0;
-}
-
-static struct puppet start(const char *name)
-{
-    return puppet_start(&world, (struct weir_hv_create){.name = name});
-}
 
 /* Sends an order that the puppet never answers. */
 static void set_going(struct puppet *p, enum puppet_op op, uint64_t a)
