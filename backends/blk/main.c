@@ -30,6 +30,8 @@ int main(int argc, char **argv)
         .queues = QUEUES,
         .prepare = weir_blk_aio_prepare,
         .unprepare = weir_blk_aio_unprepare,
+        .prepare_remedy =
+            "raise the sysctl fs.aio-max-nr (fs.aio-nr is in use)",
         .start = start,
     };
 

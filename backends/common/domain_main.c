@@ -106,6 +106,21 @@ static int fail(const struct weir_backend_program *prog, const char *what,
     return 1;
 }
 
+/* Threads are short, or what prepare takes for each. */
+static int fail_threads(const struct weir_backend_program *prog,
+                        unsigned queues, int err)
+{
+    if (err != -EAGAIN)
+        return fail(prog, "queue threads", err);
+    fprintf(stderr,
+            "%s: %u queue threads: %s: %s%sraise max_pids= of the domain, or "
+            "start with a smaller --queues\n",
+            prog->name, queues, strerror(-err),
+            prog->prepare_remedy ? prog->prepare_remedy : "",
+            prog->prepare_remedy ? ", " : "");
+    return 1;
+}
+
 static int serve(const struct weir_backend_program *prog,
                  struct weir_process *process, struct weir_backend_config *cfg)
 {
@@ -171,7 +186,7 @@ int weir_backend_main(int argc, char **argv,
         return fail(prog, "set-up", err);
     err = weir_qpool_new(o.queues, prog->prepare, prog->unprepare, &cfg.pool);
     if (err != 0)
-        return fail(prog, "queue threads", err);
+        return fail_threads(prog, o.queues, err);
     err = weir_process_seal(process, prog->seal, env_id("WEIR_UID"),
                             env_id("WEIR_GID"));
     if (err != 0)

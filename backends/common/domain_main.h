@@ -19,6 +19,7 @@ struct weir_backend_program {
     /* Of each queue thread, before the seal; NULL ok.  See weir_qpool_new. */
     int (*prepare)(void **engine);
     void (*unprepare)(void *engine);
+    const char *prepare_remedy; /* when prepare says -EAGAIN; NULL ok */
     /* Once, before the seal; NULL ok.  The result is the config's context. */
     int (*start)(uint64_t spin_ns, void **context);
 };

@@ -129,6 +129,11 @@ refused 'weir: domain disk serves web: detach their devices first, or use --forc
     w destroy disk
 refused "weir: $dir/web.cfg:1: name: \"web\" is in use*" w create "$dir/web.cfg"
 chmod u+w "$dir/web.img"
+cp "$dir/net.cfg" "$dir/net2.cfg"
+sed -i 's/"net"/"net3"/' "$dir/net2.cfg"
+refused "weir: $dir/net2.cfg: name: \"net3\" is in use by $dir/net2.cfg*" \
+    w create "$dir/net2.cfg" "$dir/net2.cfg"
+is_gone net3 || die "one of two files of one name was built"
 refused 'weir: *in use by another disk: detach that one*' \
     w block-attach net "$dir/web.img,raw,xvdb,w"
 refused 'weir: *has vbd device 51712 already*' \

@@ -74,7 +74,7 @@ w --json block-list web | jq -e '.[0].stats.rd_req > 0 and
     .[0].frontend_state == "Connected" and .[0].backend_state == "Connected"' \
     >/dev/null || die "counters: $(w --json block-list web)"
 (for i in 1 2 3 4 5 6 7 8 9; do fetch; sleep 0.1; done) &
-w --json top -n 1 -d 1 | jq -e \
+w --json top -n1 -d1 | jq -e \
     '[.[] | select(.class == "vif")] | length == 1 and
      .[0].frontend == "web" and .[0].per_second.rx_packets > 0' >/dev/null ||
     die "top"
