@@ -32,22 +32,45 @@ static int copy_list(struct weir_vif *vif, uint32_t ref, uint32_t entries,
     return ret ? ret : op.status;
 }
 
-static void unmap_one(struct weir_vif *vif, const struct weir_pool_entry *e)
+/* Mapping and unmapping a list takes a while: nobody's lock is held
+ * meanwhile, for other guests' threads wait for it to bring their frames. */
+static void lock(struct weir_vif_queue *q)
 {
-    struct weir_unmap_op op = {.addr = e->addr, .handle = e->handle};
-    vif->dev.port->ops->unmap(vif->dev.port, &op, 1);
+    pthread_mutex_lock(&q->tx_lock);
+    pthread_mutex_lock(&q->rx_lock);
 }
 
-/* Maps n <= MAP_BATCH references; returns how many are in the pool now. */
-static unsigned add_some(struct weir_vif_queue *q,
-                         const struct weir_netif_gref *list, unsigned n)
+static void unlock(struct weir_vif_queue *q)
 {
-    struct weir_vif *vif = q->vif;
+    pthread_mutex_unlock(&q->rx_lock);
+    pthread_mutex_unlock(&q->tx_lock);
+}
+
+static void unmap_all(struct weir_vif *vif, const struct weir_pool_entry *e,
+                      uint32_t n)
+{
+    struct weir_unmap_op op[MAP_BATCH];
+    uint32_t pending = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        op[pending++] =
+            (struct weir_unmap_op){.addr = e[i].addr, .handle = e[i].handle};
+        if (pending == MAP_BATCH || i + 1 == n) {
+            vif->dev.port->ops->unmap(vif->dev.port, op, pending);
+            pending = 0;
+        }
+    }
+}
+
+/* Maps n <= MAP_BATCH references; e gets those that are mapped now: returns
+ * how many, fewer than n when one cannot be. */
+static uint32_t map_some(struct weir_vif *vif,
+                         const struct weir_netif_gref *list, uint32_t n,
+                         struct weir_pool_entry *e)
+{
     struct weir_map_op op[MAP_BATCH];
-    unsigned added = 0;
-    bool ok = true;
+    uint32_t mapped = 0;
     memset(op, 0, sizeof(op));
-    for (unsigned i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         op[i].dom = vif->dev.frontend;
         op[i].ref = list[i].ref;
         op[i].readonly = list[i].flags & WEIR_NETIF_GREF_READONLY;
@@ -55,67 +78,66 @@ static unsigned add_some(struct weir_vif_queue *q,
     }
     if (vif->dev.port->ops->map(vif->dev.port, op, n))
         return 0;
-    for (unsigned i = 0; i < n; i++) {
-        struct weir_pool_entry e = {.addr = op[i].addr,
-                                    .ref = op[i].ref,
-                                    .handle = op[i].handle,
-                                    .readonly = op[i].readonly};
-        if (op[i].status)
-            ok = false;
-        else if (!ok || weir_pool_add(&q->pool, &e)) {
-            unmap_one(vif, &e);
-            ok = false;
-        } else {
-            added++;
-        }
-    }
-    weir_stats_add(vif->dev.stats, WEIR_STAT_VIF_MAPS, added);
-    return added;
+    for (uint32_t i = 0; i < n; i++)
+        if (!op[i].status)
+            e[mapped++] = (struct weir_pool_entry){.addr = op[i].addr,
+                                                   .ref = op[i].ref,
+                                                   .handle = op[i].handle,
+                                                   .readonly = op[i].readonly};
+    return mapped;
+}
+
+/* All n or none. */
+static bool insert(struct weir_vif_queue *q, const struct weir_pool_entry *e,
+                   uint32_t n)
+{
+    struct weir_pool_entry unused;
+    uint32_t done = 0;
+    lock(q);
+    while (done < n && !weir_pool_add(&q->pool, &e[done]))
+        done++;
+    bool ok = done == n;
+    while (!ok && done--)
+        weir_pool_remove(&q->pool, e[done].ref, &unused);
+    unlock(q);
+    return ok;
 }
 
 static uint32_t add(struct weir_vif_queue *q,
                     const struct weir_netif_gref *list, uint32_t n)
 {
-    uint32_t done = 0;
-    if (q->pool.count + n > WEIR_POOL_MAX)
+    struct weir_pool_entry e[WEIR_NETIF_GREFS_PER_PAGE];
+    uint32_t have = 0, asked = 0;
+    if (q->pool.count + n > WEIR_POOL_MAX) /* only this thread changes it */
         return WEIR_NETIF_CTRL_INVALID_PARAMETER;
-    while (done < n) {
-        unsigned want = n - done < MAP_BATCH ? n - done : MAP_BATCH;
-        unsigned got = add_some(q, list + done, want);
-        done += got;
-        if (got < want)
-            break;
+    while (have == asked && asked < n) {
+        uint32_t want = n - asked < MAP_BATCH ? n - asked : MAP_BATCH;
+        have += map_some(q->vif, list + asked, want, e + have);
+        asked += want;
     }
-    if (done == n)
+    if (have == n && insert(q, e, n)) {
+        weir_stats_add(q->vif->dev.stats, WEIR_STAT_VIF_MAPS, n);
         return WEIR_NETIF_CTRL_SUCCESS;
-    struct weir_pool_entry e;
-    while (done--) /* all or nothing */
-        if (!weir_pool_remove(&q->pool, list[done].ref, &e))
-            unmap_one(q->vif, &e);
+    }
+    unmap_all(q->vif, e, have);
     return WEIR_NETIF_CTRL_INVALID_PARAMETER;
 }
 
 static uint32_t del(struct weir_vif_queue *q, struct weir_netif_gref *list,
                     uint32_t n)
 {
-    struct weir_unmap_op op[MAP_BATCH];
-    uint32_t removed = 0, pending = 0;
+    struct weir_pool_entry e[WEIR_NETIF_GREFS_PER_PAGE];
+    uint32_t removed = 0;
+    lock(q);
     for (uint32_t i = 0; i < n; i++) {
-        struct weir_pool_entry e;
         list[i].status = WEIR_NETIF_CTRL_INVALID_PARAMETER;
-        if (weir_pool_remove(&q->pool, list[i].ref, &e))
+        if (weir_pool_remove(&q->pool, list[i].ref, &e[removed]))
             continue;
         list[i].status = WEIR_NETIF_CTRL_SUCCESS;
         removed++;
-        op[pending++] =
-            (struct weir_unmap_op){.addr = e.addr, .handle = e.handle};
-        if (pending == MAP_BATCH) {
-            q->vif->dev.port->ops->unmap(q->vif->dev.port, op, pending);
-            pending = 0;
-        }
     }
-    if (pending)
-        q->vif->dev.port->ops->unmap(q->vif->dev.port, op, pending);
+    unlock(q);
+    unmap_all(q->vif, e, removed);
     return removed;
 }
 
@@ -132,17 +154,11 @@ static void change_pool(struct weir_vif *vif,
         return;
     memcpy(list, vif->ctrl_list, r->data[2] * size);
     struct weir_vif_queue *q = vif->queue[r->data[0]];
-    pthread_mutex_lock(&q->tx_lock);
-    pthread_mutex_lock(&q->rx_lock);
     if (r->type == WEIR_NETIF_CTRL_ADD_GREF_MAPPING) {
         rsp->status = add(q, list, r->data[2]);
     } else {
         rsp->data = del(q, list, r->data[2]);
         rsp->status = WEIR_NETIF_CTRL_SUCCESS;
-    }
-    pthread_mutex_unlock(&q->rx_lock);
-    pthread_mutex_unlock(&q->tx_lock);
-    if (r->type == WEIR_NETIF_CTRL_DEL_GREF_MAPPING) {
         memcpy(vif->ctrl_list, list, r->data[2] * size);
         copy_list(vif, r->data[1], r->data[2], true);
     }

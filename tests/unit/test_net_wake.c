@@ -161,10 +161,82 @@ static void test_few_spurious_full(void **state)
     assert_int_equal(net_world_free(w), 0);
 }
 
+/* A hypervisor that takes its time over long lists. */
+static struct {
+    const struct weir_port_ops *real;
+    struct weir_port_ops ops;
+    volatile uint32_t on, slow, go;
+} slow_map;
+
+static int map_slowly(struct weir_port *p, struct weir_map_op *op, unsigned n)
+{
+    if (n >= 16 && weir_load_acquire32(&slow_map.on)) {
+        weir_store_release32(&slow_map.slow, 1);
+        for (int i = 0; i < 5000 && !weir_load_acquire32(&slow_map.go); i++)
+            usleep(1000);
+    }
+    return slow_map.real->map(p, op, n);
+}
+
+/* While a guest's long list is mapped its neighbours' frames to everybody pass:
+ * their threads do not wait for it. */
+static void test_pool_stops_nobody(void **state)
+{
+    const struct weir_resource res = {.vif = {.sink = WEIR_VIF_SWITCH},
+                                      .label = "lan"};
+    const uint16_t type = WEIR_NETIF_CTRL_ADD_GREF_MAPPING;
+    struct net_world *w = net_world_new();
+    struct weir_netif_ctrl_response rsp = {0};
+    struct raw_front f;
+    (void)state;
+    slow_map.real = w->back->ops;
+    slow_map.ops = *w->back->ops;
+    slow_map.ops.map = map_slowly;
+    w->back->ops = &slow_map.ops;
+    net_world_vif(w, 0, &res);
+    net_world_vif(w, 1, &res);
+    struct weir_netfront *b = net_world_connect(w, 1, NULL);
+    raw_front_open(&f, w, 0);
+    raw_front_connect(&f, 4);
+    weir_store_release32(&slow_map.on, 1);
+    struct weir_netif_gref *list = (void *)(f.page + 23 * 4096);
+    for (int i = 0; i < 16; i++)
+        list[i] = (struct weir_netif_gref){.ref = f.ref[i]};
+    struct weir_netif_ctrl_request req = {
+        .id = 5, .type = type, .data = {0, f.ref[23], 16}};
+    weir_netif_ctrl_front_put(&f.ctrl, &req);
+    weir_netif_ctrl_front_push(&f.ctrl);
+    struct weir_port *guest = w->guest[0].port;
+    guest->ops->evtchn_notify(guest, f.ctrl_evtchn);
+    for (int i = 0; i < 2000 && !weir_load_acquire32(&slow_map.slow); i++)
+        usleep(1000);
+    assert_int_equal(slow_map.slow, 1);
+    struct weir_netfront_vec v = {buf, 60};
+    net_fill(buf, 60, 1);
+    memset(buf, 0xff, 6);
+    assert_int_equal(weir_netfront_send(b, 0, &v, 1, NULL), 0);
+    weir_netfront_flush(b, 0);
+    unsigned room = weir_netif_tx_front_free(&b->queue[0].tx);
+    for (int i = 0;
+         i < 2000 && weir_netif_tx_front_free(&b->queue[0].tx) == room; i++) {
+        usleep(1000);
+        weir_netfront_room(b, 0);
+    }
+    assert_int_equal(weir_netif_tx_front_free(&b->queue[0].tx), room + 1);
+    weir_store_release32(&slow_map.go, 1);
+    for (int i = 0; i < 2000 && !weir_netif_ctrl_front_get(&f.ctrl, &rsp); i++)
+        usleep(1000);
+    assert_int_equal(rsp.id, 5);
+    assert_int_equal(rsp.status, 0);
+    raw_front_close(&f);
+    assert_int_equal(net_world_free(w), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waits_for_the_rest),
+        cmocka_unit_test(test_pool_stops_nobody),
         cmocka_unit_test(test_few_spurious),
         cmocka_unit_test(test_few_spurious_full),
     };
