@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -189,6 +190,11 @@ static int prepare(const struct weir_sandbox *s, int go, int *back, int *step)
     int rc;
 
     *step = WEIR_STEP_GO;
+    /* Before it is told to go, so from then on it can't outlive the manager;
+     * the seal, which loses this with the change of identity, renews it.  That
+     * the parent is another cannot be seen from a new process namespace. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+        return -errno;
     if (read(go, &byte, 1) != 1)
         return -ECANCELED;
     *step = WEIR_STEP_FDS;

@@ -12,12 +12,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -434,6 +436,63 @@ static void death_by_signal_is_told(void **state)
     assert_non_null(strstr(r.reason, "killed by signal"));
 }
 
+/* As the manager: starts a program and dies at once. */
+_Noreturn static void start_and_die(int log)
+{
+    struct weir_cgroups g = {0};
+    const char *argv[] = {"sh", "-c", "sleep 60", NULL}, *what;
+    struct weir_sandbox s = {.program = "/usr/bin/dash",
+                             .argv = argv,
+                             .hostname = "x",
+                             .hv_fd = log,
+                             .resource_fd = -1,
+                             .log_fd = log,
+                             .cgroups = &g,
+                             .cgroup = "x",
+                             .cgroup_fd = -1};
+    char root[160];
+    int pidfd;
+    pid_t pid;
+
+    snprintf(root, sizeof(root), "%s", in_dir("root"));
+    mkdir(root, 0700);
+    s.root = root;
+    if (weir_sandbox_start(&s, &pid, &pidfd, &what) == 0 &&
+        write(log, &pid, sizeof(pid)) == sizeof(pid))
+        _exit(0);
+    _exit(1);
+}
+
+/* Also before it is sealed, when it still has privileges. */
+static void a_program_ends_with_its_manager(void **state)
+{
+    struct pollfd p = {.events = POLLIN};
+    int pipes[2], status;
+    pid_t manager, program = 0;
+    char byte;
+
+    (void)state;
+    if (!have_root())
+        skip();
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    manager = fork();
+    if (manager == 0)
+        start_and_die(pipes[1]);
+    close(pipes[1]);
+    assert_int_equal(waitpid(manager, &status, 0), manager);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(pipes[0], &program, sizeof(program)),
+                     sizeof(program));
+    /* the program alone has the other end */
+    p.fd = pipes[0];
+    if (poll(&p, 1, 3000) != 1) {
+        kill(program, SIGKILL);
+        fail_msg("process %d goes on without its manager", (int)program);
+    }
+    assert_int_equal(read(pipes[0], &byte, 1), 0);
+    close(pipes[0]);
+}
+
 static void missing_program_names_the_step(void **state)
 {
     struct weir_cgroups g = {0};
@@ -477,6 +536,7 @@ int main(void)
         cmocka_unit_test(without_a_resource_there_is_no_fourth_descriptor),
         cmocka_unit_test(version_2_group_is_entered_at_birth),
         cmocka_unit_test(death_by_signal_is_told),
+        cmocka_unit_test(a_program_ends_with_its_manager),
         cmocka_unit_test(missing_program_names_the_step),
     };
 
