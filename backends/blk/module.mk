@@ -33,6 +33,10 @@ $(call test,test_blk_shortage,tests/unit/test_blk_shortage.c \
 	tests/unit/blk_world.c,$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
 THREAD_TESTS += test_blk_shortage
 
+$(call test,test_blkfront_again,tests/unit/test_blkfront_again.c \
+	tests/unit/blk_world.c,$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
+THREAD_TESTS += test_blkfront_again
+
 FUZZERS += blk_request
 FUZZ_SRC_blk_request := backends/blk/request.c
 

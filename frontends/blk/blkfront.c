@@ -122,9 +122,8 @@ static int publish(struct weir_front_dev *dev, weir_xs_tx tx)
     return err;
 }
 
-static int read_info(struct weir_blkfront *bf)
+static int read_info(struct weir_blkfront *bf, struct weir_blkfront_info *in)
 {
-    struct weir_blkfront_info *in = &bf->info;
     uint64_t sector_size = read_or(bf, "sector-size", 512);
     uint64_t bits = read_or(bf, "info", 0);
 
@@ -132,6 +131,9 @@ static int read_info(struct weir_blkfront *bf)
     if (in->sectors == 0 || in->sectors > UINT64_MAX / 512 ||
         sector_size < 512 || sector_size > WEIR_PAGE_SIZE ||
         (sector_size & (sector_size - 1)) != 0)
+        return -WEIR_EPROTO;
+    /* I/O that waits was checked with the former size. */
+    if (in->sector_size != 0 && in->sector_size != sector_size)
         return -WEIR_EPROTO;
     in->sector_size = (uint32_t)sector_size;
     in->physical_sector_size = (uint32_t)smaller(
@@ -149,16 +151,36 @@ static int read_info(struct weir_blkfront *bf)
     return 0;
 }
 
+/* Queue threads read info with their queue's lock held. */
+static void lock_all(struct weir_blkfront *bf)
+{
+    for (unsigned i = 0; i < bf->nqueues; i++)
+        weir_spin_lock(&bf->queue[i].lock);
+}
+
+static void unlock_all(struct weir_blkfront *bf)
+{
+    for (unsigned i = bf->nqueues; i-- > 0;)
+        weir_spin_unlock(&bf->queue[i].lock);
+}
+
 static int connect_dev(struct weir_front_dev *dev)
 {
     struct weir_blkfront *bf = bf_of(dev);
-    int err = read_info(bf);
+    struct weir_blkfront_info info = bf->info;
+    int err = read_info(bf, &info);
 
     if (err != 0)
         return err;
-    bf->info.queues = bf->live;
+    info.queues = bf->live;
+    lock_all(bf);
+    bf->info = info;
+    unlock_all(bf);
     for (unsigned i = 0; i < bf->live; i++)
         weir_bf_queue_start(&bf->queue[i]);
+    /* A former backend may have had more. */
+    for (unsigned i = bf->live; i < bf->nqueues; i++)
+        weir_bf_queue_abort(&bf->queue[i], -WEIR_EIO);
     return 0;
 }
 
@@ -169,8 +191,11 @@ static void disconnect(struct weir_front_dev *dev)
         dev->state == WEIR_XENBUS_CLOSING || dev->state == WEIR_XENBUS_CLOSED;
 
     bf->published = false;
-    if (ends)
+    if (ends) {
+        lock_all(bf);
         bf->closed = true;
+        unlock_all(bf);
+    }
     for (unsigned i = 0; i < bf->nqueues; i++) {
         weir_bf_queue_down(&bf->queue[i]);
         if (!ends)
@@ -187,7 +212,9 @@ static void changed(struct weir_front_dev *dev)
 
     if (sectors == bf->info.sectors || sectors > UINT64_MAX / 512)
         return;
+    lock_all(bf);
     bf->info.sectors = sectors;
+    unlock_all(bf);
     if (bf->cfg.resized != NULL)
         bf->cfg.resized(bf->cfg.context, sectors);
 }

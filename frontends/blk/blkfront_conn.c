@@ -54,19 +54,31 @@ static void ring_page_done(void *context, void *page)
     port->ops->free_pages(port, page, 1);
 }
 
+/* A port that a thread waits for is not closed: the thread leaves soon. */
+static void close_evtchn(struct weir_bf_queue *q)
+{
+    struct weir_port *port = q->bf->port;
+    uint64_t pending;
+
+    while (weir_load_acquire32(&q->sleepers) > 0)
+        port->ops->wait(port, NULL, 0, 1000000, &pending);
+    port->ops->evtchn_close(port, q->evtchn);
+}
+
 void weir_bf_queue_down(struct weir_bf_queue *q)
 {
-    struct weir_blkfront *bf = q->bf;
+    bool had_evtchn;
 
     weir_spin_lock(&q->lock);
     q->ring_up = false;
     for (unsigned i = 0; i < q->nreq; i++)
         if (q->req[i].state == WEIR_BF_SENT)
             push_again(q, &q->req[i]);
-    weir_spin_unlock(&q->lock);
-    if (q->has_evtchn)
-        bf->port->ops->evtchn_close(bf->port, q->evtchn);
+    had_evtchn = q->has_evtchn;
     q->has_evtchn = false;
+    weir_spin_unlock(&q->lock);
+    if (had_evtchn)
+        close_evtchn(q);
     q->ring_pages = 0;
 }
 
@@ -100,6 +112,7 @@ static int add_ring_page(struct weir_bf_queue *q)
 int weir_bf_queue_up(struct weir_bf_queue *q, unsigned pages)
 {
     struct weir_blkfront *bf = q->bf;
+    evtchn_port_t evtchn;
     int err = 0;
 
     while (q->granted < pages && err == 0)
@@ -108,10 +121,13 @@ int weir_bf_queue_up(struct weir_bf_queue *q, unsigned pages)
         err = weir_blkif_front_init(&q->ring, q->ring_page, pages);
     if (err == 0)
         err = bf->port->ops->evtchn_alloc(bf->port, bf->dev.backend_domid,
-                                          &q->evtchn);
+                                          &evtchn);
     if (err != 0)
         return err;
-    q->has_evtchn = true;
     q->ring_pages = pages;
+    weir_spin_lock(&q->lock);
+    q->evtchn = evtchn;
+    q->has_evtchn = true;
+    weir_spin_unlock(&q->lock);
     return 0;
 }

@@ -47,14 +47,16 @@ struct weir_bf_pool {
     unsigned nfree;
 };
 
+/* A queue is one thread's: on cache lines of its own. */
 struct weir_bf_queue {
-    struct weir_spinlock lock;
+    _Alignas(64) struct weir_spinlock lock;
     struct weir_blkfront *bf;
     struct weir_blkif_front_ring ring;
     bool ring_up; /* connected: ring may be used */
     bool hold;    /* poll runs callbacks: push at its end */
     evtchn_port_t evtchn;
     bool has_evtchn;
+    volatile uint32_t sleepers; /* on evtchn: it must not be closed */
     void *ring_page[WEIR_RING_MAX_PAGES];
     grant_ref_t ring_ref[WEIR_RING_MAX_PAGES];
     unsigned granted, ring_pages; /* pages there are, and used now */

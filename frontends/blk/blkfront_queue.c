@@ -124,8 +124,14 @@ static int check(struct weir_blkfront *bf, struct weir_blkfront_io *io)
 
 static int enqueue(struct weir_bf_queue *q, struct weir_blkfront_io *io)
 {
-    int err = q->bf->closed ? -WEIR_ENOTCONN : check(q->bf, io);
+    struct weir_blkfront *bf = q->bf;
+    int err;
 
+    if (bf->closed)
+        return -WEIR_ENOTCONN;
+    if ((unsigned)(q - bf->queue) >= bf->info.queues)
+        return -WEIR_EINVAL; /* the backend does not serve it */
+    err = check(bf, io);
     if (err != 0)
         return err;
     io->next = NULL;

@@ -7,6 +7,9 @@
 
 #define YIELD_NS 3000     /* between two offers of the CPU */
 #define SLICE_NS 10000000 /* sleep while no ring is there to wait for */
+/* Sleep of a thread that does not serve the bus: so late may it notice that
+ * its event channel is to be closed. */
+#define LEAVE_NS 50000000
 
 static uint64_t now_ns(const struct weir_blkfront *bf)
 {
@@ -41,20 +44,29 @@ static int sleep_ns(struct weir_blkfront *bf, unsigned queue, uint64_t ns)
     evtchn_port_t ports[2];
     uint64_t pending;
     unsigned n = 0;
+    bool on_evtchn;
     int err;
 
-    if (q->has_evtchn)
+    weir_spin_lock(&q->lock);
+    on_evtchn = q->has_evtchn;
+    if (on_evtchn) {
         ports[n++] = q->evtchn;
-    else if (ns > SLICE_NS)
+        weir_store_relaxed32(&q->sleepers, q->sleepers + 1);
+    }
+    weir_spin_unlock(&q->lock);
+    if (!on_evtchn && ns > SLICE_NS)
         ns = SLICE_NS;
     if (bf->cfg.poll_bus)
         ports[n++] = bf->port->start.store_evtchn;
+    else if (ns > LEAVE_NS)
+        ns = LEAVE_NS;
     err = bf->port->ops->wait(bf->port, ports, n, ns, &pending);
-    if (err == 0 && q->ring_up) {
-        weir_spin_lock(&q->lock);
+    weir_spin_lock(&q->lock);
+    if (on_evtchn)
+        weir_store_release32(&q->sleepers, q->sleepers - 1);
+    if (err == 0 && q->ring_up)
         weir_blkif_front_quiet(&q->ring);
-        weir_spin_unlock(&q->lock);
-    }
+    weir_spin_unlock(&q->lock);
     return err;
 }
 

@@ -127,14 +127,16 @@ static void test_pages_of_what_the_device_never_took_are_let_go(void **state)
 }
 
 /* The backend's calls come here. */
-static unsigned syncs;
+static volatile uint32_t syncs;
 static uint8_t at_sync[4];
 
 int fdatasync(int fd)
 {
-    if (syncs < sizeof(at_sync) && pread(fd, &at_sync[syncs], 1, 0) != 1)
+    uint32_t i = weir_load_relaxed32(&syncs);
+
+    if (i < sizeof(at_sync) && pread(fd, &at_sync[i], 1, 0) != 1)
         return -1;
-    syncs++;
+    weir_fetch_add32(&syncs, 1);
     return 0;
 }
 
@@ -150,10 +152,10 @@ static void test_flush_with_data_flushes_before_and_after(void **state)
     r = pages(WEIR_BLKIF_OP_WRITE, 0, 1);
     assert_int_equal(raw_do(&rig.f, &r), WEIR_BLKIF_RSP_OKAY);
     memset(rig.pages, 0x22, 4096);
-    syncs = 0;
+    weir_store_release32(&syncs, 0);
     r = pages(WEIR_BLKIF_OP_FLUSH_DISKCACHE, 0, 1);
     assert_int_equal(raw_do(&rig.f, &r), WEIR_BLKIF_RSP_OKAY);
-    assert_int_equal(syncs, 2);
+    assert_int_equal(weir_load_acquire32(&syncs), 2);
     assert_int_equal(at_sync[0], 0x11);
     assert_int_equal(at_sync[1], 0x22);
 }
