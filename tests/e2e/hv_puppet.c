@@ -268,12 +268,49 @@ static int64_t start_info(struct puppet_answer *r)
     return port->start.domid;
 }
 
-static int64_t obey(const struct puppet_order *o, struct puppet_answer *r)
+static int64_t obey_other(const struct puppet_order *o, struct puppet_answer *r)
 {
     volatile struct weir_grant_entry_v1 *e;
     uint32_t n;
     int rc;
 
+    switch (o->op) {
+    case PUPPET_EVT_ALLOC:
+    case PUPPET_EVT_BIND:
+    case PUPPET_EVT_CLOSE:
+    case PUPPET_EVT_NOTIFY:
+    case PUPPET_EVT_WAIT:
+        return events(o, r);
+    case PUPPET_GROW:
+        rc = port->ops->grant_table(port, true, &e, &n);
+        r->v[0] = n;
+        return rc;
+    case PUPPET_STATS:
+        return weir_process_set_stats(process, ptr(o->a));
+    case PUPPET_START:
+        return start_info(r);
+    case PUPPET_PRINT:
+        return print(o->data);
+    case PUPPET_READ:
+        return read_console(r);
+    case PUPPET_TIME:
+        return time_maps(o, r);
+    case PUPPET_RAW:
+        return raw(o, r);
+    case PUPPET_IO:
+        return weir_process_io_query(process, (unsigned)o->a, o->b, o->c);
+    case PUPPET_SPIN:
+        return spin(o->a);
+    case PUPPET_FLOOD:
+        return flood(o->a);
+    default:
+        return -WEIR_ENOSYS;
+    }
+}
+
+/* Memory and grants here, the rest above. */
+static int64_t obey(const struct puppet_order *o, struct puppet_answer *r)
+{
     switch (o->op) {
     case PUPPET_PING:
         return 0;
@@ -307,36 +344,8 @@ static int64_t obey(const struct puppet_order *o, struct puppet_answer *r)
         return unmap_many(r);
     case PUPPET_COPY:
         return copy(o);
-    case PUPPET_EVT_ALLOC:
-    case PUPPET_EVT_BIND:
-    case PUPPET_EVT_CLOSE:
-    case PUPPET_EVT_NOTIFY:
-    case PUPPET_EVT_WAIT:
-        return events(o, r);
-    case PUPPET_GROW:
-        rc = port->ops->grant_table(port, true, &e, &n);
-        r->v[0] = n;
-        return rc;
-    case PUPPET_STATS:
-        return weir_process_set_stats(process, ptr(o->a));
-    case PUPPET_START:
-        return start_info(r);
-    case PUPPET_PRINT:
-        return print(o->data);
-    case PUPPET_READ:
-        return read_console(r);
-    case PUPPET_TIME:
-        return time_maps(o, r);
-    case PUPPET_RAW:
-        return raw(o, r);
-    case PUPPET_IO:
-        return weir_process_io_query(process, (unsigned)o->a, o->b, o->c);
-    case PUPPET_SPIN:
-        return spin(o->a);
-    case PUPPET_FLOOD:
-        return flood(o->a);
     default:
-        return -WEIR_ENOSYS;
+        return obey_other(o, r);
     }
 }
 

@@ -198,47 +198,59 @@ static int64_t use_malloc(int64_t rounds)
     return 0;
 }
 
-static void obey(struct puppet *p, const struct puppet_order *o, int64_t *v)
+/* Orders that are about a frame or a grant; false: it is another. */
+static bool obey_memory(struct puppet *p, const struct puppet_order *o,
+                        int64_t *v)
 {
     const int64_t *a = o->a;
     void *page = NULL;
+
     switch ((enum puppet_op)o->op) {
-    case P_PING:
-        v[0] = 0;
-        break;
     case P_ALLOC:
         v[0] = p->port->ops->alloc_pages(p->port, (unsigned)a[0], &page);
         if (!v[0])
             v[0] = (int64_t)p->port->ops->frame(p->port, page);
-        break;
+        return true;
     case P_FREE:
         p->port->ops->free_pages(p->port, at(p, a[0], 0), (unsigned)a[1]);
-        break;
+        return true;
     case P_GRANT:
         v[0] = grant(p, a);
-        break;
+        return true;
     case P_UNGRANT:
         v[0] = ungrant(p, a);
-        break;
+        return true;
     case P_MAP:
         map(p, a, v);
-        break;
+        return true;
     case P_UNMAP:
         v[0] = unmap(p, a);
-        break;
+        return true;
     case P_CLAIM:
         v[0] = claim(p, a);
-        break;
+        return true;
     case P_DROP:
         v[0] = weir_window_drop(&p->dom->window, (mfn_t)a[0], (uint64_t)a[1],
                                 a[2] != 0);
-        break;
+        return true;
     case P_READ:
         v[0] = *(volatile int64_t *)at(p, a[0], a[1]);
-        break;
+        return true;
     case P_WRITE:
         *(volatile int64_t *)at(p, a[0], a[1]) = a[2];
-        break;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void obey(struct puppet *p, const struct puppet_order *o, int64_t *v)
+{
+    const int64_t *a = o->a;
+
+    if (obey_memory(p, o, v))
+        return;
+    switch ((enum puppet_op)o->op) {
     case P_KERNEL:
         v[0] = raw((int64_t[]){SYS_getrandom,
                                (int64_t)(uintptr_t)at(p, a[0], a[1]), 8, 0, 0,
@@ -272,6 +284,9 @@ static void obey(struct puppet *p, const struct puppet_order *o, int64_t *v)
         break;
     case P_MALLOC:
         v[0] = use_malloc(a[0]);
+        break;
+    default: /* P_PING */
+        v[0] = 0;
         break;
     }
 }
