@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PROBE 8u /* slots an address may be found in */
+#define PROBE 8u   /* slots an address may be found in */
+#define GONE  255u /* in place of a port: delivered */
+
+_Static_assert(WEIR_SWITCH_PORTS < GONE, "ports fit a byte");
 
 struct fdb_entry {
     uint8_t mac[6];
@@ -38,7 +41,13 @@ int weir_switch_new(weir_switch_deliver_fn deliver, struct weir_switch **out)
     if (!sw)
         return -ENOMEM;
     sw->deliver = deliver;
-    pthread_rwlock_init(&sw->lock, NULL);
+    /* Senders overlap without end; who joins, leaves or learns goes first. */
+    pthread_rwlockattr_t attr;
+    pthread_rwlockattr_init(&attr);
+    pthread_rwlockattr_setkind_np(&attr,
+                                  PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    pthread_rwlock_init(&sw->lock, &attr);
+    pthread_rwlockattr_destroy(&attr);
     *out = sw;
     return 0;
 }
@@ -227,27 +236,50 @@ static unsigned route(struct weir_switch *sw, unsigned port, const uint8_t *dst,
     return e && fresh(e, now_s) ? e->port : WEIR_SWITCH_PORTS;
 }
 
+/* Those of p[i] and after that go where p[i] goes and may go with it: a frame
+ * to everybody stays between what came before and after it.  Takes them out of
+ * to[]. */
+static unsigned gather(const struct weir_net_packet *p, uint8_t *to, unsigned i,
+                       unsigned n, const struct weir_net_packet **run)
+{
+    const uint8_t where = to[i];
+    unsigned len = 0;
+    for (; i < n; i++) {
+        if (to[i] == where) {
+            to[i] = GONE;
+            run[len++] = &p[i];
+        } else if (where == WEIR_SWITCH_PORTS || to[i] == WEIR_SWITCH_PORTS) {
+            break;
+        }
+    }
+    return len;
+}
+
 unsigned weir_switch_send(struct weir_switch *sw, unsigned port, unsigned hint,
                           const struct weir_net_packet *p, unsigned n,
                           uint32_t now_s)
 {
     const struct weir_net_packet *run[WEIR_SWITCH_BATCH];
-    unsigned dropped = 0, i = 0;
+    uint8_t to[WEIR_SWITCH_BATCH];
+    unsigned dropped = 0;
     pthread_rwlock_rdlock(&sw->lock);
     if (!known(sw, port, p, n, now_s))
         learn_all(sw, port, p, n, now_s);
-    while (i < n) {
-        const uint8_t *dst = p[i].piece[0].p;
-        unsigned to = route(sw, port, dst, now_s), len = 0;
-        while (i < n && len < WEIR_SWITCH_BATCH &&
-               (!len || !memcmp(p[i].piece[0].p, dst, 6)))
-            run[len++] = &p[i++];
-        if (to == port)
+    for (unsigned i = 0; i < n; i++)
+        to[i] = i && !memcmp(p[i].piece[0].p, p[i - 1].piece[0].p, 6)
+                    ? to[i - 1]
+                    : (uint8_t)route(sw, port, p[i].piece[0].p, now_s);
+    for (unsigned i = 0; i < n; i++) {
+        const uint8_t where = to[i];
+        if (where == GONE)
+            continue;
+        unsigned len = gather(p, to, i, n, run);
+        if (where == port)
             dropped += len;
-        else if (to == WEIR_SWITCH_PORTS)
+        else if (where == WEIR_SWITCH_PORTS)
             flood(sw, port, hint, run, len);
         else
-            sw->deliver(sw->port[to].receiver, hint, run, len);
+            sw->deliver(sw->port[where].receiver, hint, run, len);
     }
     pthread_rwlock_unlock(&sw->lock);
     return dropped;

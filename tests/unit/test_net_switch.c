@@ -6,9 +6,11 @@
 #include "tests/unit/net_world.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -88,6 +90,118 @@ static void test_switch(void **state)
     weir_switch_free(sw);
 }
 
+/* Two senders that are never both outside: each stays with its receiver until
+ * the other has arrived there, or it is clear that it does not come. */
+struct relay {
+    struct weir_switch *sw;
+    unsigned port[2];
+    volatile uint32_t turns[2], joined;
+};
+
+struct relay_end {
+    struct relay *r;
+    unsigned me;
+};
+
+static void deliver_until_relieved(void *receiver, unsigned hint,
+                                   const struct weir_net_packet *const *p,
+                                   unsigned n)
+{
+    struct relay *r = receiver;
+    uint32_t other = weir_load_acquire32(&r->turns[!hint]);
+    (void)p;
+    (void)n;
+    weir_store_release32(&r->turns[hint], r->turns[hint] + 1);
+    for (int i = 0; i < 20 && weir_load_acquire32(&r->turns[!hint]) == other;
+         i++)
+        usleep(1000);
+}
+
+static void *relay_run(void *arg)
+{
+    const struct relay_end *e = arg;
+    struct relay *r = e->r;
+    struct weir_net_packet p;
+    frame(&p, 100 + e->me, 99);
+    while (r->turns[e->me] < 500 && !weir_load_acquire32(&r->joined))
+        weir_switch_send(r->sw, r->port[e->me], e->me, &p, 1, 10);
+    return NULL;
+}
+
+/* Guests that send without a pause keep nobody from coming or leaving. */
+static void test_writers_get_in(void **state)
+{
+    static struct relay r;
+    struct relay_end e[2] = {{&r, 0}, {&r, 1}};
+    pthread_t t[2];
+    unsigned port;
+    (void)state;
+    assert_int_equal(weir_switch_new(deliver_until_relieved, &r.sw), 0);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(weir_switch_join(r.sw, &r, "lan", &r.port[i]), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&t[i], NULL, relay_run, &e[i]);
+    while (weir_load_acquire32(&r.turns[0]) < 3 ||
+           weir_load_acquire32(&r.turns[1]) < 3)
+        usleep(100);
+    assert_int_equal(weir_switch_join(r.sw, &r, "other", &port), 0);
+    weir_store_release32(&r.joined, 1);
+    uint32_t turns = r.turns[0] + r.turns[1];
+    for (int i = 0; i < 2; i++)
+        pthread_join(t[i], NULL);
+    assert_in_range(turns, 6, 500);
+    weir_switch_free(r.sw);
+}
+
+/* A batch for two stations in turns reaches each at once, in order. */
+struct heard {
+    unsigned calls, packets, last;
+    bool in_order;
+};
+
+static void deliver_heard(void *receiver, unsigned hint,
+                          const struct weir_net_packet *const *p, unsigned n)
+{
+    struct heard *h = receiver;
+    (void)hint;
+    h->calls++;
+    for (unsigned i = 0; i < n; i++) {
+        h->in_order = h->in_order && p[i]->hdr[20] > h->last;
+        h->last = p[i]->hdr[20];
+        h->packets++;
+    }
+}
+
+static void test_one_delivery_a_batch(void **state)
+{
+    struct heard h[3] = {{.in_order = true}, {.in_order = true}};
+    static struct weir_net_packet p[64];
+    struct weir_switch *sw;
+    unsigned port[3];
+    (void)state;
+    assert_int_equal(weir_switch_new(deliver_heard, &sw), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(weir_switch_join(sw, &h[i], "lan", &port[i]), 0);
+        frame(&p[0], 10 + i, 10 + i); /* says where it is */
+        weir_switch_send(sw, port[i], 0, &p[0], 1, 10);
+    }
+    memset(h, 0, sizeof(h));
+    h[0].in_order = h[1].in_order = true;
+    for (unsigned i = 0; i < 64; i++) {
+        frame(&p[i], 12, 10 + i % 2);
+        if (i == 32) /* to everybody: what came before it arrives before it */
+            memset(p[i].hdr, 0xff, 6);
+        p[i].hdr[20] = (uint8_t)(i + 1);
+    }
+    assert_int_equal(weir_switch_send(sw, port[2], 0, p, 64, 10), 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(h[i].in_order);
+        assert_int_equal(h[i].packets, i ? 33 : 32);
+        assert_int_equal(h[i].calls, 3);
+    }
+    weir_switch_free(sw);
+}
+
 /* Two guests and the real path between them. */
 static void test_guest_to_guest(void **state)
 {
@@ -128,6 +242,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_switch),
+        cmocka_unit_test(test_writers_get_in),
+        cmocka_unit_test(test_one_delivery_a_batch),
         cmocka_unit_test(test_guest_to_guest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
