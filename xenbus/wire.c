@@ -1,37 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 #include "xenbus/wire.h"
+
+#include "ring/bytes.h"
 #include "ring/error.h"
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
-    p[2] = (uint8_t)(v >> 16);
-    p[3] = (uint8_t)(v >> 24);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-           (uint32_t)p[3] << 24;
-}
 
 void weir_xs_hdr_put(uint8_t out[WEIR_XS_HDR_SIZE],
                      const struct weir_xs_header *h)
 {
-    put32(out, h->type);
-    put32(out + 4, h->req_id);
-    put32(out + 8, h->tx_id);
-    put32(out + 12, h->len);
+    weir_put32(out, h->type);
+    weir_put32(out + 4, h->req_id);
+    weir_put32(out + 8, h->tx_id);
+    weir_put32(out + 12, h->len);
 }
 
 int weir_xs_hdr_get(struct weir_xs_header *h,
                     const uint8_t in[WEIR_XS_HDR_SIZE])
 {
-    h->type = get32(in);
-    h->req_id = get32(in + 4);
-    h->tx_id = get32(in + 8);
-    h->len = get32(in + 12);
+    h->type = weir_le32(in);
+    h->req_id = weir_le32(in + 4);
+    h->tx_id = weir_le32(in + 8);
+    h->len = weir_le32(in + 12);
     return h->len > WEIR_XS_PAYLOAD_MAX ? -WEIR_EPROTO : 0;
 }
 
