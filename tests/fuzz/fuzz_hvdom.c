@@ -64,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fake_kernel = (fake_kernel & FAKE_TWO_WINDOWS) |
                       (how & 2 ? FAKE_STILL_MAPPED : 0);
         play(d[how & 1], fd[how & 1], how, data + at + 2, len);
+        fake_check_access(d[how & 1]);
         at += 2 + (size_t)len;
     }
     fake_end(d[0], fd[0]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/fuzz/hv_fake.h"
 
+#include "hypervisor/hypercall.h"
 #include "hypervisor/verify.h"
 
 #include <errno.h>
@@ -11,8 +12,12 @@
 
 unsigned fake_kernel;
 
+#define FRAMES 1024
+
+/* The page tables of the window, or of both: none, read-only, writable. */
+enum { NONE, RO, RW };
 struct weir_pagewin {
-    int nothing;
+    uint8_t rw[FRAMES], ro[FRAMES];
 };
 
 int weir_pagewin_marker(uint64_t *marker)
@@ -51,37 +56,59 @@ bool weir_pagewin_one_window(const struct weir_pagewin *w)
 int weir_pagewin_present(struct weir_pagewin *w, mfn_t first, uint64_t n,
                          bool readonly, uint64_t *done)
 {
-    (void)w;
-    (void)readonly;
     (void)done;
     fake_unlocked();
     if (fake_kernel & FAKE_NO_MEMORY)
         return -ENOMEM;
-    /* What is presented must be populated: touch it. */
-    for (uint64_t i = 0; i < n; i++)
-        if (!*(volatile uint8_t *)hv_memory_at(&fake_machine()->mem, first + i))
+    for (uint64_t m = first; m < first + n; m++) {
+        /* What is presented must be populated: touch it. */
+        if (!*(volatile uint8_t *)hv_memory_at(&fake_machine()->mem, m))
             continue;
+    }
+    if (readonly && !weir_pagewin_one_window(w))
+        memset(w->ro + first, RO, n);
+    else
+        memset(w->rw + first, readonly ? RO : RW, n);
     return 0;
 }
 
 int weir_pagewin_protect(struct weir_pagewin *w, mfn_t first, uint64_t n)
 {
-    (void)w;
-    (void)first;
-    (void)n;
     fake_unlocked();
+    for (uint64_t m = first; m < first + n; m++)
+        if (w->rw[m] == RW)
+            w->rw[m] = RO;
     return 0;
 }
 
+/* An honest domain has dropped the pages before it says so. */
 int weir_pagewin_check_unmapped(struct weir_pagewin *w, const mfn_t *frames,
                                 unsigned n, int *status)
 {
-    (void)w;
-    (void)frames;
     fake_unlocked();
-    for (unsigned i = 0; i < n; i++)
-        status[i] = fake_kernel & FAKE_STILL_MAPPED ? -EBUSY : 0;
+    for (unsigned i = 0; i < n; i++) {
+        mfn_t m = frames[i];
+
+        if (!(fake_kernel & FAKE_STILL_MAPPED))
+            w->rw[m] = w->ro[m] = NONE;
+        status[i] = w->rw[m] || w->ro[m] ? -EBUSY : 0;
+    }
     return 0;
+}
+
+void fake_check_access(struct hv_domain *d)
+{
+    for (mfn_t m = 0; d->win && !d->fail && m < FRAMES; m++) {
+        struct hv_count held = hv_track_count(&d->track, m);
+        bool own = hv_own_frame(d, m);
+
+        if (d->win->rw[m] == RW && !own && !held.rw)
+            abort();
+        if (d->win->rw[m] == RO && !own && !held.rw && !held.ro)
+            abort();
+        if (d->win->ro[m] && !held.ro)
+            abort();
+    }
 }
 
 int weir_pagewin_read_fault(struct weir_pagewin *w, struct weir_pagefault *f)
@@ -109,7 +136,7 @@ struct hv_machine *fake_machine(void)
 {
     static struct hv_machine m;
 
-    if (!m.dom && hv_machine_init(&m, 4 << 20) < 0)
+    if (!m.dom && hv_machine_init(&m, FRAMES * WEIR_PAGE_SIZE) < 0)
         abort();
     return &m;
 }

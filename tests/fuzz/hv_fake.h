@@ -24,5 +24,7 @@ extern unsigned fake_kernel;
 /* Aborts when the machine's lock is held: in calls that a domain, or a host
  * short of memory, can make slow. */
 void fake_unlocked(void);
+/* Aborts when the domain's page table shows more than it may touch. */
+void fake_check_access(struct hv_domain *d);
 
 #endif
