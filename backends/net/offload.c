@@ -101,9 +101,12 @@ bool weir_vnet_from_packet(const struct weir_net_packet *p,
     v.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
     v.csum_start = l4.start;
     v.csum_offset = l4.csum_offset;
-    if (p->gso) {
-        if (l4.proto != PROTO_TCP || l4.ipv6 != (p->gso == WEIR_GSO_TCPV6))
-            return false;
+    if (p->gso &&
+        (l4.proto != PROTO_TCP || l4.ipv6 != (p->gso == WEIR_GSO_TCPV6)))
+        return false;
+    /* One segment needs no cutting; and the kernel gives sizes beyond every
+     * packet (0xffff) a meaning of its own. */
+    if (p->gso && p->len - l4.payload > p->gso_size) {
         v.gso_type =
             l4.ipv6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4;
         v.gso_size = p->gso_size;

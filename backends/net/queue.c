@@ -97,10 +97,6 @@ int weir_vif_queue_open(struct weir_vif *vif, unsigned index, const char *dir)
     q->rx_flat = malloc(2 * WEIR_VIF_FLAT);
     if (!q->packet || !q->held_flat || !q->rx_flat)
         return -ENOMEM;
-    const struct weir_resource *res = &vif->dev.res;
-    uint64_t now = vif->dev.port->ops->now_ns(vif->dev.port);
-    weir_limit_init(&q->rate, res->vif.rate_bps,
-                    (uint64_t)res->vif.rate_window_us * 1000, now);
     int ret = open_rings(q, dir);
     return ret ? ret : bind_events(q, dir);
 }

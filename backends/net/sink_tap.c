@@ -97,6 +97,18 @@ static unsigned tap_send(struct weir_vif_queue *q,
     return dropped;
 }
 
+/* A tap that is gone is always readable and has nothing: it is not listened to
+ * any more.  Until the vif connects again the guest only sends, to nobody. */
+static void lose_tap(struct weir_vif_queue *q, unsigned i)
+{
+    struct weir_port *port = q->vif->dev.port;
+    if (q->fd_polled)
+        weir_qthread_del_fd(q->thread, q->fd[i]);
+    q->fd[i] = q->fd[--q->nfds];
+    q->next_fd = 0;
+    port->ops->log(port, WEIR_LOG_WARN, "a vif's tap is gone");
+}
+
 /* One packet into q->held: 1, 0 none there. */
 static int fetch(struct weir_vif_queue *q)
 {
@@ -106,6 +118,10 @@ static int fetch(struct weir_vif_queue *q)
     struct weir_net_packet *p = &q->held;
     for (unsigned tries = 0; tries < q->nfds; tries++) {
         ssize_t n = read(q->fd[q->next_fd], at, room);
+        if (n == 0 || (n < 0 && (errno == EBADFD || errno == EIO))) {
+            lose_tap(q, q->next_fd);
+            return 0;
+        }
         if (n < 0) {
             q->next_fd = (q->next_fd + 1) % q->nfds;
             continue;

@@ -113,6 +113,19 @@ static int read_features(struct weir_vif *vif)
     return ret;
 }
 
+/* Each queue gets its share of the rate, and of what may be sent at once. */
+static void share_rate(struct weir_vif *vif)
+{
+    const struct weir_resource *res = &vif->dev.res;
+    uint64_t now = vif->dev.port->ops->now_ns(vif->dev.port);
+    uint64_t share = res->vif.rate_bps / vif->nqueues;
+    if (res->vif.rate_bps && !share)
+        share = 1; /* 0 would be no limit */
+    for (unsigned i = 0; i < vif->nqueues; i++)
+        weir_limit_init(&vif->queue[i]->rate, share,
+                        (uint64_t)res->vif.rate_window_us * 1000, now);
+}
+
 static int open_queues(struct weir_vif *vif)
 {
     uint64_t n;
@@ -131,8 +144,8 @@ static int open_queues(struct weir_vif *vif)
         snprintf(dir, sizeof(dir), "queue-%u", i);
         ret = weir_vif_queue_open(vif, i, n > 1 ? dir : NULL);
     }
-    for (unsigned i = 0; i < n && !ret; i++)
-        vif->queue[i]->rate.rate = vif->queue[i]->rate.rate / n;
+    if (!ret)
+        share_rate(vif);
     return ret;
 }
 

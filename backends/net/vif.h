@@ -85,6 +85,8 @@ struct weir_vif_queue {
     struct weir_stage tx_stage;
     struct weir_net_packet *packet; /* WEIR_VIF_BATCH */
 
+    /* Below, a switch's other threads write: not into the line above. */
+    uint8_t apart[64];
     pthread_mutex_t rx_lock;
     struct weir_netif_rx_back_ring rx;
     bool rx_broken;
@@ -94,6 +96,8 @@ struct weir_vif_queue {
     uint16_t rsp_op[WEIR_VIF_RX_SLOTS]; /* its copies: rx_stage.op[] up to */
     struct weir_stage rx_stage;
     uint8_t *rx_flat; /* software offload, WEIR_VIF_FLAT bytes, twice */
+
+    uint8_t apart_too[64];
 
     /* The sink's: a tap's descriptors and the packet that waits for room. */
     int fd[WEIR_RES_MAX_FDS];

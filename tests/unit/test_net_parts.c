@@ -7,6 +7,7 @@
 #include "backends/net/txreq.h"
 
 #include <errno.h>
+#include <linux/virtio_net.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -162,6 +163,36 @@ static void test_udp6_checksum(void **state)
         assert_false(weir_net_l4_find(p, len, &l4));
 }
 
+/* What fits one segment is no large one for the host, whatever size of segment
+ * the guest names. */
+static void test_vnet_one_segment(void **state)
+{
+    struct weir_net_packet p = {
+        .len = 1054, .npieces = 1, .gso = WEIR_GSO_TCPV4, .csum_blank = true};
+    struct virtio_net_hdr v;
+    uint8_t hdr[WEIR_VNET_HDR];
+    (void)state;
+    p.piece[0] = (struct weir_net_piece){p.hdr, 54};
+    p.piece[1] = (struct weir_net_piece){p.hdr, 1000};
+    p.npieces = 2;
+    p.hdr[12] = 8;
+    p.hdr[14] = 0x45;
+    p.hdr[23] = 6;
+    p.hdr[46] = 0x50;
+    static const uint16_t size[] = {1, 999, 1000, 1001, 65534, 65535};
+    for (unsigned i = 0; i < 6; i++) {
+        p.gso_size = size[i];
+        assert_true(weir_vnet_from_packet(&p, hdr));
+        memcpy(&v, hdr, sizeof(v));
+        assert_int_equal(v.flags, VIRTIO_NET_HDR_F_NEEDS_CSUM);
+        assert_int_equal(v.csum_start, 34);
+        assert_int_equal(v.csum_offset, 16);
+        assert_int_equal(v.gso_type, i < 2 ? VIRTIO_NET_HDR_GSO_TCPV4
+                                           : VIRTIO_NET_HDR_GSO_NONE);
+        assert_int_equal(v.gso_size, i < 2 ? size[i] : 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -171,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_pool_survives_collisions),
         cmocka_unit_test(test_sum),
         cmocka_unit_test(test_udp6_checksum),
+        cmocka_unit_test(test_vnet_one_segment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,10 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -232,11 +234,41 @@ static void test_pool_stops_nobody(void **state)
     assert_int_equal(net_world_free(w), 0);
 }
 
+static uint64_t cpu_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* A tap that somebody deletes is readable for ever and gives nothing. */
+static void test_tap_vanishes(void **state)
+{
+    struct net_world *w = net_world_new();
+    struct weir_netfront_vec v = {buf, 60};
+    (void)state;
+    struct net_guest *g = net_world_vif(w, 0, NULL);
+    struct weir_netfront *nf = net_world_connect(w, 0, NULL);
+    signal(SIGPIPE, SIG_IGN); /* of the socket in its place */
+    close(g->tap);
+    g->tap = -1;
+    usleep(20000);
+    uint64_t before = cpu_ns();
+    usleep(300000);
+    assert_true(cpu_ns() - before < 100000000);
+    net_fill(buf, 60, 1);
+    assert_int_equal(weir_netfront_send(nf, 0, &v, 1, NULL), 0);
+    weir_netfront_flush(nf, 0);
+    assert_int_equal(net_stat_becomes(w, WEIR_STAT_TX_DROPPED, 1), 1);
+    assert_int_equal(net_world_free(w), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waits_for_the_rest),
         cmocka_unit_test(test_pool_stops_nobody),
+        cmocka_unit_test(test_tap_vanishes),
         cmocka_unit_test(test_few_spurious),
         cmocka_unit_test(test_few_spurious_full),
     };
