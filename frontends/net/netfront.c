@@ -150,7 +150,7 @@ static int nf_publish(struct weir_front_dev *dev, weir_xs_tx tx)
     int ret = nf->prepared ? 0 : prepare(nf);
     if (!ret)
         ret = publish_features(nf, tx);
-    if (!ret && nf->nqueues > 1)
+    if (!ret) /* also when it is 1: an earlier backend may have had more */
         ret = put(nf, tx, dev->path, "multi-queue-num-queues", nf->nqueues);
     for (unsigned i = 0; i < nf->nqueues && !ret; i++)
         ret = publish_queue(nf, tx, i);

@@ -195,6 +195,49 @@ static void test_rate(void **state)
     assert_int_equal(net_world_free(w), 0);
 }
 
+/* All queues of a vif share its rate, and what may be sent at once. */
+static void test_rate_shared(void **state)
+{
+    struct weir_resource res = {.vif = {.flags = WEIR_VIF_VNET_HDR,
+                                        .queues = 2,
+                                        .rate_bps = 1000000,
+                                        .rate_window_us = 100000}};
+    struct weir_netfront_config cfg = {.queues = 2};
+    struct net_world *w = net_world_new();
+    struct net_guest *g = net_world_vif(w, 0, &res);
+    struct weir_netfront *nf = net_world_connect(w, 0, &cfg);
+    struct weir_netfront_vec v = {out, 1000};
+    (void)state;
+    uint64_t t0 = w->back->ops->now_ns(w->back);
+    net_fill(out, 1000, 1);
+    for (unsigned i = 0; i < 200; i++)
+        assert_int_equal(weir_netfront_send(nf, i % 2, &v, 1, NULL), 0);
+    weir_netfront_flush(nf, 0);
+    weir_netfront_flush(nf, 1);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(net_tap_read(g->tap, in), 1000);
+    uint64_t took = w->back->ops->now_ns(w->back) - t0;
+    assert_in_range(took, 80000000, 1500000000); /* 100 kB at 1 MB/s */
+    assert_int_equal(net_world_free(w), 0);
+}
+
+/* A frontend that had more queues at its last backend says how many it has
+ * now. */
+static void test_fewer_queues(void **state)
+{
+    const char *node = "/local/domain/5/device/vif/0/multi-queue-num-queues";
+    struct net_world *w = net_world_new();
+    struct net_guest *g = net_world_vif(w, 0, NULL);
+    (void)state;
+    assert_int_equal(weir_fake_store_set(w->store, node, "4"), 0);
+    assert_int_equal(weir_fake_store_own(w->store, node, 5, NET_BACK), 0);
+    struct weir_netfront *nf = net_world_connect(w, 0, NULL);
+    net_fill(out, 100, 1);
+    send_one(nf, out, 100, 1);
+    assert_int_equal(net_tap_read(g->tap, in), 100);
+    assert_int_equal(net_world_free(w), 0);
+}
+
 static void test_multicast(void **state)
 {
     struct weir_netfront_config cfg = {.multicast_control = true};
@@ -286,6 +329,8 @@ int main(void)
         cmocka_unit_test(test_slow_guest),
         cmocka_unit_test(test_antispoof),
         cmocka_unit_test(test_rate),
+        cmocka_unit_test(test_rate_shared),
+        cmocka_unit_test(test_fewer_queues),
         cmocka_unit_test(test_multicast),
         cmocka_unit_test(test_queues),
         cmocka_unit_test(test_reconnect),
