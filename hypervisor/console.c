@@ -26,14 +26,21 @@ static void drop_viewer(struct hv_viewer *v)
     v->fd = -1;
 }
 
+void hv_console_close(struct hv_console *c)
+{
+    pthread_mutex_lock(&c->lock);
+    for (int i = 0; i < HV_VIEWERS; i++)
+        if (c->viewer[i].fd >= 0)
+            drop_viewer(&c->viewer[i]);
+    pthread_mutex_unlock(&c->lock);
+}
+
 void hv_console_fini(struct hv_console *c)
 {
     if (!c->backlog)
         return;
+    hv_console_close(c);
     pthread_mutex_destroy(&c->lock);
-    for (int i = 0; i < HV_VIEWERS; i++)
-        if (c->viewer[i].fd >= 0)
-            drop_viewer(&c->viewer[i]);
     free(c->backlog);
     c->backlog = NULL;
 }

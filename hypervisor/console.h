@@ -38,6 +38,8 @@ struct hv_console {
 
 int hv_console_init(struct hv_console *c);
 void hv_console_fini(struct hv_console *c);
+/* No viewer is served any more: their streams end. */
+void hv_console_close(struct hv_console *c);
 
 /* Take output out of the ring: true when the domain is to be notified.  The
  * next two are parts of poll and serve. */

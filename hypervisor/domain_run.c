@@ -257,6 +257,8 @@ void *hv_domain_run(void *domain)
     set_state(d, WEIR_DOM_DYING);
     hv_domain_give_back(d);
     pthread_mutex_lock(&d->m->lock);
+    /* Those that still map its frames may keep it listed for long. */
+    hv_console_close(&d->console);
     d->done = true;
     hv_domain_changed(d);
     pthread_mutex_unlock(&d->m->lock);

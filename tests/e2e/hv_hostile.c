@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -78,6 +79,30 @@ static void a_domain_that_never_stops_calling_is_destroyed(void **state)
     assert_int_equal(puppet_destroy(&a), 0);
 }
 
+/* A mapper that holds on to a page of a destroyed domain keeps its number in
+ * use, but nobody waiting at its console. */
+static void a_console_ends_with_its_domain(void **state)
+{
+    struct puppet g = start("granter"), m = start("mapper");
+    struct puppet_answer page = puppet_do(&g, PUPPET_ALLOC, 1, 0, 0, 0);
+    struct pollfd p = {.events = POLLIN};
+    struct weir_hv_dominfo info;
+    domid_t gid = g.domid;
+    char byte;
+
+    (void)state;
+    puppet_do(&g, PUPPET_GRANT, 9, m.domid, page.v[1], 0);
+    assert_int_equal(puppet_do(&m, PUPPET_MAP, gid, 9, 0, 0).rc, 0);
+    assert_int_equal(weir_hvctl_console(world.ctl, gid, &p.fd), 0);
+    assert_int_equal(puppet_destroy(&g), 0);
+    assert_int_equal(weir_hvctl_info(world.ctl, gid, &info), 0);
+    assert_int_equal(poll(&p, 1, 3000), 1);
+    assert_int_equal(recv(p.fd, &byte, 1, 0), 0);
+    close(p.fd);
+    assert_int_equal(weir_hvctl_console(world.ctl, gid, &p.fd), -ENOENT);
+    assert_int_equal(puppet_destroy(&m), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -85,6 +110,7 @@ int main(void)
                                   clear),
         cmocka_unit_test_teardown(
             a_domain_that_never_stops_calling_is_destroyed, clear),
+        cmocka_unit_test_teardown(a_console_ends_with_its_domain, clear),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
