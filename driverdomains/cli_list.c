@@ -46,17 +46,45 @@ static const char *role(const struct weir_devctl_dominfo *m, domid_t domid)
                                           : "driver vbd,vif";
 }
 
+static void json_u(struct cli_json *j, const char *key, uint64_t v)
+{
+    if (j->to)
+        cli_json_u64(j, key, v);
+    else
+        printf("%-16s %" PRIu64 "\n", key, v);
+}
+
+static void json_s(struct cli_json *j, const char *key, const char *v)
+{
+    char clean[1100];
+
+    if (j->to) {
+        cli_json_str(j, key, v);
+        return;
+    }
+    snprintf(clean, sizeof(clean), "%s", v);
+    cli_clean(clean);
+    printf("%-16s %s\n", key, clean);
+}
+
+/* What list and info say alike. */
+static void show_who(struct cli_json *j, const struct weir_hv_dominfo *d,
+                     const struct weir_devctl_dominfo *m)
+{
+    json_s(j, "name", d->name);
+    json_u(j, "domid", d->domid);
+    json_s(j, "type", d->kind == WEIR_DOM_VM ? "vm" : "process");
+    json_s(j, "role", role(m, d->domid));
+    json_s(j, "state", cli_state_name(d->state));
+    json_s(j, "reason", m && m->reason[0] ? m->reason : d->reason);
+    json_u(j, "pid", d->pid > 0 ? (uint64_t)d->pid : 0);
+}
+
 static void json_domain(struct cli_json *j, const struct weir_hv_dominfo *d,
                         const struct weir_devctl_dominfo *m)
 {
     cli_json_open(j, NULL, '{');
-    cli_json_str(j, "name", d->name);
-    cli_json_u64(j, "domid", d->domid);
-    cli_json_str(j, "type", d->kind == WEIR_DOM_VM ? "vm" : "process");
-    cli_json_str(j, "role", role(m, d->domid));
-    cli_json_str(j, "state", cli_state_name(d->state));
-    cli_json_str(j, "reason", m && m->reason[0] ? m->reason : d->reason);
-    cli_json_u64(j, "pid", d->pid > 0 ? (uint64_t)d->pid : 0);
+    show_who(j, d, m);
     cli_json_u64(j, "memory_kib", d->max_frames * 4ull);
     cli_json_u64(j, "used_kib", d->frames * 4ull);
     cli_json_u64(j, "uptime_ms", d->uptime_ns / 1000000);
@@ -121,27 +149,6 @@ int cli_list(struct weir_cli *c, int argc, char **argv)
     return 0;
 }
 
-static void json_u(struct cli_json *j, const char *key, uint64_t v)
-{
-    if (j->to)
-        cli_json_u64(j, key, v);
-    else
-        printf("%-16s %" PRIu64 "\n", key, v);
-}
-
-static void json_s(struct cli_json *j, const char *key, const char *v)
-{
-    char clean[1100];
-
-    if (j->to) {
-        cli_json_str(j, key, v);
-        return;
-    }
-    snprintf(clean, sizeof(clean), "%s", v);
-    cli_clean(clean);
-    printf("%-16s %s\n", key, clean);
-}
-
 static void show_manager(struct cli_json *j,
                          const struct weir_devctl_dominfo *m)
 {
@@ -158,13 +165,7 @@ static void show_manager(struct cli_json *j,
 static void show(struct cli_json *j, const struct weir_hv_dominfo *d,
                  const struct weir_devctl_dominfo *m)
 {
-    json_s(j, "name", d->name);
-    json_u(j, "domid", d->domid);
-    json_s(j, "type", d->kind == WEIR_DOM_VM ? "vm" : "process");
-    json_s(j, "role", role(m, d->domid));
-    json_s(j, "state", cli_state_name(d->state));
-    json_s(j, "reason", m && m->reason[0] ? m->reason : d->reason);
-    json_u(j, "pid", d->pid > 0 ? (uint64_t)d->pid : 0);
+    show_who(j, d, m);
     json_u(j, "frames", d->frames);
     json_u(j, "max_frames", d->max_frames);
     json_u(j, "grants_active", d->grants_active);
