@@ -24,10 +24,8 @@ int weir_filter_dev(struct weir_dev *dev, const char *where,
 
     if (!v->antispoof)
         return 0;
-    if (v->ip[0] && weir_cfg_ips(v->ip, &ips))
-        return weir_refuse(why, -EINVAL, where,
-                           "ip: \"%.80s\" is not a list of host addresses",
-                           v->ip);
+    if (v->ip[0] && weir_cfg_ips(v->ip, &ips)) /* prepare looked */
+        return weir_refuse(why, -EINVAL, where, "ip: bad list of addresses");
     memcpy(f.mac, v->mac, sizeof(f.mac));
     f.nips = ips.n4;
     f.nip6s = ips.n6;

@@ -107,9 +107,14 @@ static int check_vif(const struct weir_vif_config *vif, const char *where,
                      struct weir_refusal *why)
 {
     struct weir_hostif_err e = {""};
+    struct weir_cfg_ips ips;
 
     if (vif->sink > WEIR_VIF_MEMORY || vif->queues > WEIR_TAP_QUEUES)
         return weir_refuse(why, -EINVAL, where, "bad sink or queues");
+    if (vif->ip[0] && weir_cfg_ips(vif->ip, &ips))
+        return weir_refuse(why, -EINVAL, where,
+                           "ip: \"%.80s\" is not a list of host addresses",
+                           vif->ip);
     if (vif->sink != WEIR_VIF_TAP)
         return 0;
     if (!weir_cfg_ifname_ok(vif->bridge))

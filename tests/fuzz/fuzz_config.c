@@ -17,6 +17,7 @@ static void values(const char *s)
     struct weir_disk_config disk;
     struct weir_cfg_error e;
     char rest[WEIR_CFG_PATH + 64];
+    struct weir_cfg_ips ips;
     uint8_t mac[6];
     uint64_t v;
     uint32_t n;
@@ -30,7 +31,9 @@ static void values(const char *s)
     if (weir_cfg_rate(s, &v, &n) == 0 && v == 0)
         abort();
     weir_cfg_size(s, &v);
-    weir_cfg_ip(s);
+    if (weir_cfg_ips(s, &ips) == 0 &&
+        (ips.n4 + ips.n6 == 0 || ips.n4 + ips.n6 > WEIR_CFG_IPS))
+        abort();
     weir_cfg_mac(s, mac, &e);
     if (weir_cfg_name_ok(s) && (strchr(s, '/') || !strcmp(s, "..")))
         abort();
