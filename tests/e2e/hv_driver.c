@@ -208,3 +208,34 @@ void hv_world_clear(struct hv_world *w)
     for (unsigned i = 0; i < n; i++)
         weir_hvctl_destroy(w->ctl, list[i].domid);
 }
+
+struct puppet_answer puppet_give(struct puppet *g, struct puppet *m,
+                                 bool readonly)
+{
+    struct puppet_answer page = puppet_do(g, PUPPET_ALLOC, 1, 0, 0, 0);
+
+    assert_int_equal(page.rc, 0);
+    puppet_do(g, PUPPET_POKE, page.v[0], 0xfeed, 0, 0);
+    assert_int_equal(
+        puppet_do(g, PUPPET_GRANT, 9, m->domid, page.v[1], readonly).rc, 0);
+    return page;
+}
+
+struct puppet_answer puppet_map(struct puppet *m, struct puppet *g,
+                                grant_ref_t ref, bool readonly)
+{
+    return puppet_do(m, PUPPET_MAP, g->domid, ref, readonly, 0);
+}
+
+int64_t puppet_unmap(struct puppet *m, const struct puppet_answer *mapped)
+{
+    return puppet_do(m, PUPPET_UNMAP, mapped->v[0], mapped->v[1], 0, 0).rc;
+}
+
+uint64_t puppet_peek(struct puppet *p, uint64_t at)
+{
+    struct puppet_answer r = puppet_do(p, PUPPET_PEEK, at, 0, 0, 0);
+
+    assert_int_equal(r.rc, 0);
+    return r.v[0];
+}

@@ -44,4 +44,13 @@ struct weir_hv_dominfo puppet_info(struct puppet *p);
 /* Until it is CRASHED and its reason contains text; fails after 5 s. */
 void puppet_expect_crash(struct puppet *p, const char *text);
 
+/* A page of g's with 0xfeed in it, granted to m by reference 9; v[0] is its
+ * address there, v[1] its frame. */
+struct puppet_answer puppet_give(struct puppet *g, struct puppet *m,
+                                 bool readonly);
+struct puppet_answer puppet_map(struct puppet *m, struct puppet *g,
+                                grant_ref_t ref, bool readonly);
+int64_t puppet_unmap(struct puppet *m, const struct puppet_answer *mapped);
+uint64_t puppet_peek(struct puppet *p, uint64_t at);
+
 #endif
