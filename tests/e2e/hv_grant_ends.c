@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <errno.h>
+#include <signal.h>
+
 #include <signal.h>
 #include <unistd.h>
 

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include <stdio.h>
 
 static void a_granted_page_is_shared_both_ways(void **state)
