@@ -43,6 +43,11 @@
  *   GET_FEATURE         [domid|]              value|        domid: privileged
  *   SET_FEATURE         domid| value|         OK|           privileged
  *
+ * Newer than Xen 4.17, types 25 and 26:
+ *
+ *   GET_QUOTA           [[domid|] name|]      value|, or all names; privileged
+ *   SET_QUOTA           [domid|] name| value| OK|           privileged
+ *
  * perm: one letter and a domid: n none, r read, w write, b both.  The first
  * names the owner, who may do everything, and what all not listed may do.
  *
