@@ -11,10 +11,9 @@
 
 #include "backends/common/stats.h"
 
-#define WEIR_BLK_TAG_RING   0
-#define WEIR_BLK_TAG_ENGINE 1
-#define PUBLISH_AT          4 /* responses held back while there is work */
-#define RETRY_NS            1000000 /* without an event that could have made room */
+#define PUBLISH_AT 4       /* responses held back while there is work */
+#define SHOW_AT    16      /* publications counted together meanwhile */
+#define RETRY_NS   1000000 /* without an event that could have made room */
 
 /* Wake-ups in a row that brought nothing before the thread stops listening for
  * a while; a storm then costs one look a pause. */
@@ -182,6 +181,7 @@ void weir_blk_queue_show(struct weir_blk_queue *q)
     struct weir_dev_stats *st = q->vbd->back.stats;
     uint64_t inflight = q->engine.inflight;
 
+    q->unshown = 0;
     for (unsigned i = 0; i < WEIR_STATS_WORDS; i++)
         if (q->delta[i] != 0) {
             weir_stats_add(st, i, q->delta[i]);
@@ -203,7 +203,9 @@ static void publish(struct weir_blk_queue *q)
         q->delta[WEIR_STAT_VBD_KICKS_OUT]++;
         q->port->ops->evtchn_notify(q->port, q->evtchn);
     }
-    weir_blk_queue_show(q);
+    /* The counters' cache lines are shared with the device's other queues. */
+    if (q->engine.inflight == 0 || ++q->unshown >= SHOW_AT)
+        weir_blk_queue_show(q);
 }
 
 static int work(void *ctx)
@@ -288,12 +290,15 @@ static void woke(void *ctx, uint32_t tags)
 {
     struct weir_blk_queue *q = ctx;
 
-    if (q->broken)
-        return;
+    /* Readiness is taken away in any case, or the drain of a broken queue
+     * would not sleep. */
     if ((tags & (1u << WEIR_BLK_TAG_ENGINE)) != 0)
         q->engine.ops->woke(&q->engine);
-    if ((tags & (1u << WEIR_BLK_TAG_RING)) != 0) {
+    if ((tags & (1u << WEIR_BLK_TAG_RING)) != 0)
         q->port->ops->evtchn_clear(q->port, q->evtchn);
+    if (q->broken)
+        return;
+    if ((tags & (1u << WEIR_BLK_TAG_RING)) != 0) {
         q->delta[WEIR_STAT_VBD_KICKS_IN]++;
         if (!blocked(q) && weir_blkif_back_available(&q->ring) == 0)
             spurious(q);

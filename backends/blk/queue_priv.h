@@ -63,6 +63,7 @@ struct weir_blk_queue {
     uint64_t throttle_ns, room_wait_ns;
     uint64_t delta[WEIR_STATS_WORDS]; /* counted, not yet in the page */
     uint64_t inflight_shown;
+    unsigned unshown; /* publications since delta was shown */
     /* cold */
     struct weir_blk_engine inner; /* of the fault engine */
     struct weir_blk_faults faults;
