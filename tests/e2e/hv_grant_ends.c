@@ -12,8 +12,6 @@
 
 #include <errno.h>
 #include <signal.h>
-
-#include <signal.h>
 #include <unistd.h>
 
 static void a_page_outlives_its_granter_while_mapped(void **state)
