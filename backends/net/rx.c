@@ -173,6 +173,14 @@ static unsigned put_one(struct weir_vif_queue *q,
     return 0;
 }
 
+/* Another guest's word for it is not enough that this is a large TCP segment:
+ * its headers must say the same. */
+static bool false_gso(const struct weir_net_packet *p)
+{
+    uint8_t unused[WEIR_VNET_HDR];
+    return p->gso && !weir_vnet_from_packet(p, unused);
+}
+
 /* Can this frontend take the packet as it is? */
 static bool acceptable(const struct weir_vif *vif,
                        const struct weir_net_packet *p)
@@ -224,6 +232,10 @@ unsigned weir_vif_rx_put(struct weir_vif_queue *q,
     if (vif->mcast_filter && weir_mac_multicast(dst) &&
         !weir_vif_mcast_wanted(vif, dst))
         return 0;
+    if (false_gso(p)) {
+        weir_vif_rx_dropped(q, 1);
+        return 0;
+    }
     unsigned need =
         weir_likely(acceptable(vif, p)) ? put_one(q, p) : put_finished(q, p);
     if (!need)

@@ -2,6 +2,7 @@
  *
  * The inter-guest switch: alone, and between guests.
  */
+#include "backends/common/stats.h"
 #include "backends/net/switch.h"
 #include "tests/unit/net_world.h"
 
@@ -146,7 +147,8 @@ static void test_writers_get_in(void **state)
         usleep(100);
     assert_int_equal(weir_switch_join(r.sw, &r, "other", &port), 0);
     weir_store_release32(&r.joined, 1);
-    uint32_t turns = r.turns[0] + r.turns[1];
+    uint32_t turns =
+        weir_load_acquire32(&r.turns[0]) + weir_load_acquire32(&r.turns[1]);
     for (int i = 0; i < 2; i++)
         pthread_join(t[i], NULL);
     assert_in_range(turns, 6, 500);
@@ -238,6 +240,39 @@ static void test_guest_to_guest(void **state)
     assert_int_equal(net_world_free(w), 0);
 }
 
+/* A frame that says it is a large TCP segment and is not: no guest gets it,
+ * whether it takes such segments or not. */
+static void test_false_gso(void **state)
+{
+    const struct weir_resource res = {.vif = {.sink = WEIR_VIF_SWITCH},
+                                      .label = "lan"};
+    const struct weir_netfront_config takes = {.rx_offload = true};
+    const struct weir_netfront_offload gso = {.gso = 1, .gso_size = 100};
+    struct net_world *w = net_world_new();
+    static uint8_t out[3000];
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        net_world_vif(w, i, &res);
+    struct weir_netfront *a = net_world_connect(w, 0, NULL);
+    struct weir_netfront *to[2] = {net_world_connect(w, 1, &takes),
+                                   net_world_connect(w, 2, NULL)};
+    struct weir_netfront_vec v = {out, 3000};
+    net_fill(out, 3000, 1);
+    memset(out, 0xff, 6);
+    assert_int_equal(weir_netfront_send(a, 0, &v, 1, &gso), 0);
+    v.len = 100;
+    net_fill(out, 100, 1);
+    memset(out, 0xff, 6);
+    assert_int_equal(weir_netfront_send(a, 0, &v, 1, NULL), 0);
+    weir_netfront_flush(a, 0);
+    struct weir_netfront_offload off;
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(net_recv(to[i], buf, sizeof(buf), &off), 100);
+        assert_int_equal(net_world_stat(w, i + 1, WEIR_STAT_RX_DROPPED), 1);
+    }
+    assert_int_equal(net_world_free(w), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +280,7 @@ int main(void)
         cmocka_unit_test(test_writers_get_in),
         cmocka_unit_test(test_one_delivery_a_batch),
         cmocka_unit_test(test_guest_to_guest),
+        cmocka_unit_test(test_false_gso),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
