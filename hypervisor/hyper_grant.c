@@ -19,17 +19,21 @@ struct present {
 
 static int status_of(int rc)
 {
+    if (rc == -EAGAIN)
+        return WEIR_GNTST_EAGAIN;
     return rc == -ENOSPC ? WEIR_GNTST_NO_SPACE : WEIR_GNTST_GENERAL_ERROR;
 }
 
-/* Does one page-table entry serve m both ways, and what must it show now? */
-static bool mixes(const struct hv_domain *d, bool own, struct hv_count had,
-                  bool readonly)
+/* With two windows a frame shows in one of them only.  A mapping the other way
+ * may end soon; an own frame is read-write for good. */
+static int mixes(const struct hv_domain *d, bool own, struct hv_count had,
+                 bool readonly)
 {
     if (weir_pagewin_one_window(d->win))
-        return false;
-    /* Two windows: a frame shows in one of them only. */
-    return readonly ? own || had.rw : had.ro;
+        return 0;
+    if (readonly && own)
+        return -EEXIST;
+    return (readonly ? had.rw : had.ro) != 0 ? -EAGAIN : 0;
 }
 
 static int map_one(struct hv_domain *d, const uint8_t *in, uint8_t *out,
@@ -56,8 +60,9 @@ static int map_one(struct hv_domain *d, const uint8_t *in, uint8_t *out,
         return rc;
     had = hv_track_count(&d->track, e.frame);
     own = hv_own_frame(d, e.frame);
-    rc = mixes(d, own, had, e.readonly) ? -EEXIST
-                                        : hv_track_add(&d->track, &e, &handle);
+    rc = mixes(d, own, had, e.readonly);
+    if (rc == 0)
+        rc = hv_track_add(&d->track, &e, &handle);
     if (rc < 0) {
         hv_grant_release(&granter->grants, e.ref, e.readonly);
         return status_of(rc);

@@ -278,6 +278,47 @@ static void pages_that_do_not_show_are_given_back(void **state)
     fake_check_empty();
 }
 
+static void put_map(uint8_t *p, domid_t dom, uint16_t flags, grant_ref_t ref)
+{
+    weir_put16(p, dom);
+    weir_put16(p + 2, flags);
+    weir_put32(p + 4, ref);
+}
+
+/* With two windows a page shows in one of them.  Who wants it the other way
+ * (a disk that reads into what it writes elsewhere from) waits for its end. */
+static void a_page_mapped_the_other_way_is_not_refused_for_good(void **state)
+{
+    uint8_t args[2 * WEIR_HV_MAP_REQ], out[2 * WEIR_HV_MAP_REP];
+    struct hv_request q = {.op = WEIR_HV_MAP, .p = args, .count = 2};
+    struct hv_reply r = {.p = out};
+    int fd[2];
+    struct hv_domain *g = fake_domain_like(&big, 1, &fd[0]);
+    struct hv_domain *d = fake_domain_like(&big, 2, &fd[1]);
+
+    (void)state;
+    hv_grant_preset(&g->grants, 40, 2, g->console_frame);
+    fake_kernel = FAKE_TWO_WINDOWS;
+    for (uint16_t ro = 0; ro < 2; ro++) {
+        put_map(args, 1, ro, 40);
+        put_map(args + WEIR_HV_MAP_REQ, 1, !ro, 40);
+        q.len = sizeof(args);
+        assert_int_equal(hv_op_map(d, &q, &r), 0);
+        assert_int_equal((int32_t)weir_le32(out), WEIR_GNTST_OKAY);
+        assert_int_equal((int32_t)weir_le32(out + WEIR_HV_MAP_REP),
+                         WEIR_GNTST_EAGAIN);
+        weir_put32(args, weir_le32(out + 4));
+        q.count = 1;
+        assert_int_equal(hv_op_unmap(d, &q, &r), 0);
+        assert_int_equal((int32_t)weir_le32(out), WEIR_GNTST_OKAY);
+        q.count = 2;
+    }
+    fake_kernel = 0;
+    fake_end(d, fd[1]);
+    fake_end(g, fd[0]);
+    fake_check_empty();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -289,6 +330,7 @@ int main(void)
         cmocka_unit_test(
             a_domain_that_never_stops_calling_is_heard_out_only_so_long),
         cmocka_unit_test(pages_that_do_not_show_are_given_back),
+        cmocka_unit_test(a_page_mapped_the_other_way_is_not_refused_for_good),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
