@@ -33,6 +33,7 @@ $(call test,test_dd_config,tests/unit/test_dd_config.c \
 	driverdomains/config_disk.c,weir-dd,\
 	-lxlutil -lxenlight)
 $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
+$(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 
 DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh errors.sh hotplug.sh \

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a program finds when the sandbox starts it; logs, images, control
- * groups.
+ * What a program finds when the sandbox starts it, and how its end is told.
  */
-#include "driverdomains/image.h"
-#include "driverdomains/instance.h"
-#include "driverdomains/logsink.h"
 #include "driverdomains/sandbox.h"
+#include "tests/unit/dd_dir.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +12,6 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,257 +19,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static char dir[64];
-
-static int make_dir(void **state)
-{
-    (void)state;
-    strcpy(dir, "/tmp/weir-dd-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int remove_dir(void **state)
-{
-    char cmd[80];
-
-    (void)state;
-    snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-    return system(cmd);
-}
-
-static const char *in_dir(const char *name)
-{
-    static char path[160];
-
-    snprintf(path, sizeof(path), "%s/%s", dir, name);
-    return path;
-}
-
-/* ---- control groups: parsing ------------------------------------------ */
-
-static void cgroup_mounts_are_found(void **state)
-{
-    static const char hybrid[] =
-        "30 24 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"
-        "31 30 0:27 / /sys/fs/cgroup/cpu,cpuacct rw shared:1 - cgroup cgroup "
-        "rw,cpu,cpuacct\n"
-        "32 30 0:28 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n"
-        "33 30 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
-    char path[64];
-
-    (void)state;
-    assert_int_equal(weir_cgroup_mount(hybrid, "cpu", path, sizeof(path)), 0);
-    assert_string_equal(path, "/sys/fs/cgroup/cpu,cpuacct");
-    assert_int_equal(weir_cgroup_mount(hybrid, "memory", path, sizeof(path)),
-                     0);
-    assert_string_equal(path, "/sys/fs/cgroup/memory");
-    assert_int_equal(weir_cgroup_mount(hybrid, "pids", path, sizeof(path)),
-                     -ENOENT);
-    assert_int_equal(weir_cgroup_mount(hybrid, NULL, path, sizeof(path)), 0);
-    assert_string_equal(path, "/sys/fs/cgroup/unified");
-    assert_int_equal(weir_cgroup_mount("", NULL, path, sizeof(path)), -ENOENT);
-    assert_int_equal(weir_cgroup_mount("x\n - \n", NULL, path, sizeof(path)),
-                     -ENOENT);
-}
-
-static void own_cgroup_is_found(void **state)
-{
-    static const char text[] = "4:memory:/a/b\n3:cpu,cpuacct:/c\n0::/\n";
-    char path[16];
-
-    (void)state;
-    assert_int_equal(weir_cgroup_own(text, "memory", path, sizeof(path)), 0);
-    assert_string_equal(path, "/a/b");
-    assert_int_equal(weir_cgroup_own(text, "cpu", path, sizeof(path)), 0);
-    assert_string_equal(path, "/c");
-    assert_int_equal(weir_cgroup_own(text, "pids", path, sizeof(path)),
-                     -ENOENT);
-}
-
-/* A limit that the kernel refuses is no limit: the domain must not start. */
-static void a_refused_limit_is_an_error(void **state)
-{
-    static const char *const files[] = {"memory.limit_in_bytes",
-                                        "cpu.cfs_quota_us", "pids.max"};
-    const struct weir_cgroup_limits limits = {
-        .memory = 1 << 20, .cap = 50, .pids = 8};
-
-    (void)state;
-    for (int i = 0; i < WEIR_CG_COUNT; i++) {
-        struct weir_cgroups g = {.v2 = false};
-        char name[16], path[200];
-        int fd;
-
-        snprintf(name, sizeof(name), "dom%d", i);
-        snprintf(path, sizeof(path), "%s/%s", in_dir(name), files[i]);
-        strcpy(g.base[i], dir);
-        assert_int_equal(mkdir(in_dir(name), 0700), 0);
-        assert_int_equal(symlink("/dev/full", path), 0);
-        assert_int_equal(weir_cgroup_make(&g, name, &limits, &fd), -ENOSPC);
-        /* a file that is not there is a controller the host lacks */
-        assert_int_equal(unlink(path), 0);
-        assert_int_equal(weir_cgroup_make(&g, name, &limits, &fd), 0);
-    }
-}
-
-static void instances_have_tags_of_their_own(void **state)
-{
-    struct weir_instance a, b;
-    char tap[16], other[16];
-
-    (void)state;
-    assert_int_equal(weir_instance_init(&a, in_dir("a")), 0);
-    assert_int_equal(weir_instance_init(&b, in_dir("b")), 0);
-    assert_string_not_equal(a.tag, b.tag);
-    weir_instance_tap(&a, 32751, 255, tap);
-    weir_instance_tap(&b, 32751, 255, other);
-    assert_string_not_equal(tap, other);
-    assert_true(strlen(tap) <= 15);
-    /* Before and after the directory exists, and through "..". */
-    assert_int_equal(mkdir(in_dir("a"), 0700), 0);
-    assert_int_equal(weir_instance_init(&b, in_dir("a/../a/")), 0);
-    assert_string_equal(a.tag, b.tag);
-    assert_int_equal(weir_instance_init(&b, "/run/weir"), 0);
-    assert_string_equal(b.tag, "weir");
-    weir_instance_tap(&b, 5, 0, tap);
-    assert_string_equal(tap, "vif5.0");
-    assert_int_not_equal(weir_instance_init(&b, "/no/such/parent"), 0);
-}
-
-/* ---- logs ------------------------------------------------------------- */
-
-static char *slurp(const char *path)
-{
-    static char text[1 << 18];
-    int fd = open(path, O_RDONLY);
-    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-    assert_true(n >= 0);
-    close(fd);
-    text[n] = '\0';
-    return text;
-}
-
-static void log_is_bounded_and_printable(void **state)
-{
-    struct weir_logsink l;
-    uint64_t now = 1000000000;
-    int in;
-
-    (void)state;
-    assert_int_equal(weir_logsink_open(&l, in_dir("x.log"), &in), 0);
-    dprintf(in, "hello\033[31m\n");
-    assert_int_equal(weir_logsink_pump(&l, now), 0);
-    assert_non_null(strstr(slurp(in_dir("x.log")), "Z hello?[31m\n"));
-    for (int i = 0; i < 3 * WEIR_LOG_BURST; i++)
-        dprintf(in, "line %d\n", i);
-    weir_logsink_pump(&l, now);
-    weir_logsink_pump(&l, now);
-    assert_null(strstr(slurp(in_dir("x.log")), "line 400\n"));
-    now += 1000000000;
-    dprintf(in, "later\n");
-    weir_logsink_pump(&l, now);
-    assert_non_null(strstr(slurp(in_dir("x.log")), "(801 lines dropped)"));
-    assert_non_null(strstr(slurp(in_dir("x.log")), "later\n"));
-    close(in);
-    assert_int_equal(weir_logsink_pump(&l, now), -EPIPE);
-    weir_logsink_close(&l);
-}
-
-static void log_is_rotated_once(void **state)
-{
-    struct weir_logsink l;
-    struct stat st;
-    int in;
-
-    (void)state;
-    assert_int_equal(weir_logsink_open(&l, in_dir("r.log"), &in), 0);
-    for (uint64_t s = 1; s < 9000; s++) {
-        dprintf(in, "%0500d\n", (int)s);
-        weir_logsink_pump(&l, s * 1000000000);
-    }
-    assert_int_equal(stat(in_dir("r.log"), &st), 0);
-    assert_true(st.st_size <= WEIR_LOG_FILE_MAX + 600);
-    assert_int_equal(stat(in_dir("r.log.1"), &st), 0);
-    assert_true(st.st_size <= WEIR_LOG_FILE_MAX + 600);
-    assert_int_not_equal(access(in_dir("r.log.2"), F_OK), 0);
-    close(in);
-    weir_logsink_close(&l);
-}
-
-/* ---- images ----------------------------------------------------------- */
-
-static struct weir_disk_config disk(const char *name, bool readonly)
-{
-    struct weir_disk_config d = {.readonly = readonly};
-
-    snprintf(d.target, sizeof(d.target), "%s", in_dir(name));
-    return d;
-}
-
-static void make_image(const char *name, off_t size, mode_t mode)
-{
-    int fd = open(in_dir(name), O_CREAT | O_RDWR | O_TRUNC, 0600);
-
-    assert_true(fd >= 0);
-    assert_int_equal(ftruncate(fd, size), 0);
-    assert_int_equal(fchmod(fd, mode), 0);
-    close(fd);
-}
-
-static void refused(const char *name, bool readonly, uint32_t sector, int rc,
-                    const char *why)
-{
-    struct weir_disk_config d = disk(name, readonly);
-    struct weir_cfg_error e = {""};
-    struct weir_image im;
-
-    d.sector_size = sector;
-    assert_int_equal(weir_image_open(&d, &im, &e), rc);
-    assert_int_equal(im.fd, -1);
-    if (!strstr(e.text, why))
-        fail_msg("%s: %s", name, e.text);
-}
-
-static void bad_images_are_refused_with_a_remedy(void **state)
-{
-    (void)state;
-    make_image("odd", 1000, 0600);
-    make_image("half", 4096 + 512, 0600);
-    make_image("ro", 4096, 0400);
-    make_image("empty", 0, 0600);
-    assert_int_equal(mkfifo(in_dir("fifo"), 0600), 0);
-    refused("none", false, 0, -ENOENT, "make the image");
-    refused("odd", false, 0, -EINVAL, "not a multiple of the sector size 512");
-    refused("half", false, 4096, -EINVAL, "sector size 4096");
-    refused("ro", false, 0, -EACCES, "attach it with access=ro");
-    refused("empty", false, 0, -EINVAL, "empty");
-    refused("fifo", false, 0, -EINVAL, "neither a regular file");
-    refused(".", false, 0, -EINVAL, "neither a regular file");
-}
-
-static void writable_image_has_one_user(void **state)
-{
-    struct weir_disk_config w = disk("img", false), r = disk("img", true);
-    struct weir_cfg_error e;
-    struct weir_image a, b;
-
-    (void)state;
-    make_image("img", 8192, 0600);
-    assert_int_equal(weir_image_open(&w, &a, &e), 0);
-    assert_int_equal(a.size, 8192);
-    assert_int_equal(a.sector_size, 512);
-    assert_false(a.block);
-    assert_int_equal(weir_image_open(&w, &b, &e), -EBUSY);
-    assert_non_null(strstr(e.text, "in use by another disk"));
-    assert_int_equal(weir_image_open(&r, &b, &e), -EBUSY);
-    close(a.fd);
-    assert_int_equal(weir_image_open(&r, &a, &e), 0);
-    assert_int_equal(weir_image_open(&r, &b, &e), 0);
-    close(a.fd);
-    close(b.fd);
-}
 
 /* ---- the sandbox ------------------------------------------------------ */
 
@@ -284,6 +29,31 @@ struct run {
     char reason[120];
     const char *v2; /* mount point of the version 2 hierarchy to use */
 };
+
+static void open_groups(const struct run *r, const char *tag,
+                        struct weir_cgroups *g)
+{
+    char missing[64];
+
+    if (r->v2) {
+        memset(g, 0, sizeof(*g));
+        g->v2 = true;
+        snprintf(g->base[0], sizeof(g->base[0]), "%s/%s", r->v2, tag);
+        assert_int_equal(mkdir(g->base[0], 0755), 0);
+    } else {
+        assert_int_equal(weir_cgroups_open(g, tag, missing), 0);
+    }
+}
+
+static void await_end(struct run *r, int pidfd)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(
+        weir_sandbox_reap(pidfd, r->reason, sizeof(r->reason), &r->clean), 0);
+    close(pidfd);
+}
 
 static int start(struct run *r, const char *script, bool resource)
 {
@@ -300,7 +70,7 @@ static int start(struct run *r, const char *script, bool resource)
         .cgroups = &g,
         .cgroup = "7-test",
     };
-    char missing[64], root[160], tag[40];
+    char root[160], tag[40];
     const char *what;
     int pipes[2], pidfd, rc;
     pid_t pid;
@@ -308,14 +78,7 @@ static int start(struct run *r, const char *script, bool resource)
     ssize_t n;
 
     snprintf(tag, sizeof(tag), "weir-unit-%d", (int)getpid());
-    if (r->v2) {
-        memset(&g, 0, sizeof(g));
-        g.v2 = true;
-        snprintf(g.base[0], sizeof(g.base[0]), "%s/%s", r->v2, tag);
-        assert_int_equal(mkdir(g.base[0], 0755), 0);
-    } else {
-        assert_int_equal(weir_cgroups_open(&g, tag, missing), 0);
-    }
+    open_groups(r, tag, &g);
     assert_int_equal(weir_cgroup_make(&g, s.cgroup, &limits, &s.cgroup_fd), 0);
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, r->hv), 0);
@@ -337,15 +100,8 @@ static int start(struct run *r, const char *script, bool resource)
     close(pipes[0]);
     close(r->hv[0]);
     close(r->hv[1]);
-    if (rc == 0) {
-        struct pollfd p = {.fd = pidfd, .events = POLLIN};
-
-        assert_int_equal(poll(&p, 1, 5000), 1);
-        assert_int_equal(
-            weir_sandbox_reap(pidfd, r->reason, sizeof(r->reason), &r->clean),
-            0);
-        close(pidfd);
-    }
+    if (rc == 0)
+        await_end(r, pidfd);
     if (s.cgroup_fd >= 0)
         close(s.cgroup_fd);
     assert_int_equal(weir_cgroup_remove(&g, s.cgroup), 0);
@@ -524,14 +280,6 @@ static void missing_program_names_the_step(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cgroup_mounts_are_found),
-        cmocka_unit_test(own_cgroup_is_found),
-        cmocka_unit_test(a_refused_limit_is_an_error),
-        cmocka_unit_test(instances_have_tags_of_their_own),
-        cmocka_unit_test(log_is_bounded_and_printable),
-        cmocka_unit_test(log_is_rotated_once),
-        cmocka_unit_test(bad_images_are_refused_with_a_remedy),
-        cmocka_unit_test(writable_image_has_one_user),
         cmocka_unit_test(program_finds_nothing_but_what_it_is_given),
         cmocka_unit_test(without_a_resource_there_is_no_fourth_descriptor),
         cmocka_unit_test(version_2_group_is_entered_at_birth),
