@@ -125,7 +125,9 @@ void weir_blkfront_free(struct weir_blkfront *bf, void *first);
 
 /* Never blocks and never fails for want of room: what does not fit waits in
  * order.  -WEIR_EINVAL: not within the device, not whole sectors, a write to a
- * read-only device.  -WEIR_ENOTCONN, -WEIR_EOPNOTSUPP. */
+ * read-only device, not one of info.queues (a backend that starts anew may
+ * serve fewer; their I/O ends with -WEIR_EIO).  -WEIR_ENOTCONN,
+ * -WEIR_EOPNOTSUPP. */
 int weir_blkfront_submit(struct weir_blkfront *bf, unsigned queue,
                          struct weir_blkfront_io *io);
 /* The same for n, telling the backend once; stops at the first that is
