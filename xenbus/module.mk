@@ -26,6 +26,7 @@ $(call test,test_xs_fake,tests/unit/test_xs_fake.c,$(XS_TEST_LIBS) \
 	weir-fakeport weir-ring)
 $(call test,test_xs_wire,tests/unit/test_xs_wire.c,weir-xenbus)
 $(call test,test_xs_state,tests/unit/test_xs_state.c,weir-xenbus)
+$(call test,test_xs_refused,tests/unit/test_xs_refused.c,$(XS_TEST_LIBS))
 $(call test,test_xs_store,tests/unit/test_xs_store.c,$(XS_TEST_LIBS))
 $(call test,test_xs_watch,tests/unit/test_xs_watch.c,$(XS_TEST_LIBS))
 $(call test,test_xs_tx,tests/unit/test_xs_tx.c,$(XS_TEST_LIBS))
