@@ -178,7 +178,11 @@ static int take_packets(struct weir_vif_queue *q)
     int did = 0;
     while (did < (int)WEIR_VIF_BATCH && fetch(q)) {
         did++;
-        unsigned need = q->held.len ? weir_vif_rx_put(q, &q->held) : 0;
+        if (!q->held.len) { /* nothing a guest understands */
+            weir_vif_rx_dropped(q, 1);
+            continue;
+        }
+        unsigned need = weir_vif_rx_put(q, &q->held);
         if (!need) {
             q->stalled = false;
         } else if (q->stalled || !q->vif->rx_notify) {

@@ -238,6 +238,21 @@ static void test_fewer_queues(void **state)
     assert_int_equal(net_world_free(w), 0);
 }
 
+/* What the host sends and no guest can take is counted, not just gone. */
+static void test_runts_are_counted(void **state)
+{
+    struct net_world *w = net_world_new();
+    struct net_guest *g = net_world_vif(w, 0, NULL);
+    (void)state;
+    struct weir_netfront *nf = net_world_connect(w, 0, NULL);
+    net_fill(out, 60, 1);
+    net_tap_write(g->tap, out, 13);
+    net_tap_write(g->tap, out, 60);
+    assert_int_equal(net_recv(nf, in, sizeof(in), NULL), 60);
+    assert_int_equal(net_stat_becomes(w, WEIR_STAT_RX_DROPPED, 1), 1);
+    assert_int_equal(net_world_free(w), 0);
+}
+
 static void test_multicast(void **state)
 {
     struct weir_netfront_config cfg = {.multicast_control = true};
@@ -330,6 +345,7 @@ int main(void)
         cmocka_unit_test(test_antispoof),
         cmocka_unit_test(test_rate),
         cmocka_unit_test(test_rate_shared),
+        cmocka_unit_test(test_runts_are_counted),
         cmocka_unit_test(test_fewer_queues),
         cmocka_unit_test(test_multicast),
         cmocka_unit_test(test_queues),
