@@ -180,39 +180,86 @@ static int map_slowly(struct weir_port *p, struct weir_map_op *op, unsigned n)
     return slow_map.real->map(p, op, n);
 }
 
+static void slow_down(struct net_world *w)
+{
+    slow_map.slow = slow_map.go = slow_map.on = 0;
+    slow_map.real = w->back->ops;
+    slow_map.ops = *w->back->ops;
+    slow_map.ops.map = map_slowly;
+    w->back->ops = &slow_map.ops;
+}
+
+/* The backend's thread is in the middle of a list from here on. */
+static void start_list(struct raw_front *f)
+{
+    const uint16_t type = WEIR_NETIF_CTRL_ADD_GREF_MAPPING;
+    struct weir_port *guest = f->w->guest[0].port;
+    struct weir_netif_gref *list = (void *)(f->page + 23 * 4096);
+    weir_store_release32(&slow_map.on, 1);
+    for (int i = 0; i < 16; i++)
+        list[i] = (struct weir_netif_gref){.ref = f->ref[i]};
+    struct weir_netif_ctrl_request req = {
+        .id = 5, .type = type, .data = {0, f->ref[23], 16}};
+    weir_netif_ctrl_front_put(&f->ctrl, &req);
+    weir_netif_ctrl_front_push(&f->ctrl);
+    guest->ops->evtchn_notify(guest, f->ctrl_evtchn);
+    for (int i = 0; i < 2000 && !weir_load_acquire32(&slow_map.slow); i++)
+        usleep(1000);
+    assert_int_equal(weir_load_acquire32(&slow_map.slow), 1);
+}
+
+static void end_list(struct raw_front *f)
+{
+    struct weir_netif_ctrl_response rsp = {0};
+    weir_store_release32(&slow_map.go, 1);
+    for (int i = 0; i < 2000 && !weir_netif_ctrl_front_get(&f->ctrl, &rsp); i++)
+        usleep(1000);
+    assert_int_equal(rsp.id, 5);
+    assert_int_equal(rsp.status, 0);
+}
+
+/* A frame and its event come while the backend is awake: it sees the frame,
+ * and the event does not end its next sleep. */
+static void test_old_event_wakes_nobody(void **state)
+{
+    struct net_world *w = net_world_new();
+    struct weir_netif_tx_response rsp;
+    struct raw_front f;
+    (void)state;
+    slow_down(w);
+    net_world_vif(w, 0, NULL);
+    raw_front_open(&f, w, 0);
+    raw_front_connect(&f, 4);
+    usleep(50000); /* what setting up raised is heard */
+    start_list(&f);
+    uint64_t before = net_world_stat(w, 0, WEIR_STAT_VIF_SPURIOUS);
+    union weir_netif_tx_slot s = {.req = {.gref = f.ref[20], .size = 60}};
+    weir_netif_tx_front_put(&f.tx, &s);
+    raw_front_push(&f);
+    end_list(&f);
+    assert_true(raw_front_answer(&f, &rsp));
+    usleep(50000);
+    assert_int_equal(net_world_stat(w, 0, WEIR_STAT_VIF_SPURIOUS), before);
+    raw_front_close(&f);
+    assert_int_equal(net_world_free(w), 0);
+}
+
 /* While a guest's long list is mapped its neighbours' frames to everybody pass:
  * their threads do not wait for it. */
 static void test_pool_stops_nobody(void **state)
 {
     const struct weir_resource res = {.vif = {.sink = WEIR_VIF_SWITCH},
                                       .label = "lan"};
-    const uint16_t type = WEIR_NETIF_CTRL_ADD_GREF_MAPPING;
     struct net_world *w = net_world_new();
-    struct weir_netif_ctrl_response rsp = {0};
     struct raw_front f;
     (void)state;
-    slow_map.real = w->back->ops;
-    slow_map.ops = *w->back->ops;
-    slow_map.ops.map = map_slowly;
-    w->back->ops = &slow_map.ops;
+    slow_down(w);
     net_world_vif(w, 0, &res);
     net_world_vif(w, 1, &res);
     struct weir_netfront *b = net_world_connect(w, 1, NULL);
     raw_front_open(&f, w, 0);
     raw_front_connect(&f, 4);
-    weir_store_release32(&slow_map.on, 1);
-    struct weir_netif_gref *list = (void *)(f.page + 23 * 4096);
-    for (int i = 0; i < 16; i++)
-        list[i] = (struct weir_netif_gref){.ref = f.ref[i]};
-    struct weir_netif_ctrl_request req = {
-        .id = 5, .type = type, .data = {0, f.ref[23], 16}};
-    weir_netif_ctrl_front_put(&f.ctrl, &req);
-    weir_netif_ctrl_front_push(&f.ctrl);
-    struct weir_port *guest = w->guest[0].port;
-    guest->ops->evtchn_notify(guest, f.ctrl_evtchn);
-    for (int i = 0; i < 2000 && !weir_load_acquire32(&slow_map.slow); i++)
-        usleep(1000);
-    assert_int_equal(slow_map.slow, 1);
+    start_list(&f);
     struct weir_netfront_vec v = {buf, 60};
     net_fill(buf, 60, 1);
     memset(buf, 0xff, 6);
@@ -225,11 +272,7 @@ static void test_pool_stops_nobody(void **state)
         weir_netfront_room(b, 0);
     }
     assert_int_equal(weir_netif_tx_front_free(&b->queue[0].tx), room + 1);
-    weir_store_release32(&slow_map.go, 1);
-    for (int i = 0; i < 2000 && !weir_netif_ctrl_front_get(&f.ctrl, &rsp); i++)
-        usleep(1000);
-    assert_int_equal(rsp.id, 5);
-    assert_int_equal(rsp.status, 0);
+    end_list(&f);
     raw_front_close(&f);
     assert_int_equal(net_world_free(w), 0);
 }
@@ -267,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_waits_for_the_rest),
+        cmocka_unit_test(test_old_event_wakes_nobody),
         cmocka_unit_test(test_pool_stops_nobody),
         cmocka_unit_test(test_tap_vanishes),
         cmocka_unit_test(test_few_spurious),
