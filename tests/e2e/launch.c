@@ -114,6 +114,15 @@ static int start_program(struct launch_dom *d, int fd4, const char *const *argv)
     return 0;
 }
 
+/* A short program may have done its work before anyone looked. */
+static bool ended_well(const struct launch_dom *d)
+{
+    siginfo_t si = {.si_pid = 0};
+
+    return waitid(P_PID, (id_t)d->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           si.si_pid == d->pid && si.si_code == CLD_EXITED && si.si_status == 0;
+}
+
 static int wait_running(struct launch *l, struct launch_dom *d)
 {
     uint64_t end = now_ms() + START_MS;
@@ -125,6 +134,8 @@ static int wait_running(struct launch *l, struct launch_dom *d)
         if (err != 0)
             return failed(d->name, err);
         if (info.state == WEIR_DOM_RUNNING)
+            return 0;
+        if (info.state >= WEIR_DOM_DYING && ended_well(d))
             return 0;
         if (info.state >= WEIR_DOM_DYING) {
             fprintf(stderr, "launch: %s: %s\n", d->name, info.reason);
