@@ -46,21 +46,6 @@ static void unlock(struct weir_vif_queue *q)
     pthread_mutex_unlock(&q->tx_lock);
 }
 
-static void unmap_all(struct weir_vif *vif, const struct weir_pool_entry *e,
-                      uint32_t n)
-{
-    struct weir_unmap_op op[MAP_BATCH];
-    uint32_t pending = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        op[pending++] =
-            (struct weir_unmap_op){.addr = e[i].addr, .handle = e[i].handle};
-        if (pending == MAP_BATCH || i + 1 == n) {
-            vif->dev.port->ops->unmap(vif->dev.port, op, pending);
-            pending = 0;
-        }
-    }
-}
-
 /* Maps n <= MAP_BATCH references; e gets those that are mapped now: returns
  * how many, fewer than n when one cannot be. */
 static uint32_t map_some(struct weir_vif *vif,
@@ -119,7 +104,7 @@ static uint32_t add(struct weir_vif_queue *q,
         weir_stats_add(q->vif->dev.stats, WEIR_STAT_VIF_MAPS, n);
         return WEIR_NETIF_CTRL_SUCCESS;
     }
-    unmap_all(q->vif, e, have);
+    weir_pool_unmap(e, have, q->vif->dev.port);
     return WEIR_NETIF_CTRL_INVALID_PARAMETER;
 }
 
@@ -137,7 +122,7 @@ static uint32_t del(struct weir_vif_queue *q, struct weir_netif_gref *list,
         removed++;
     }
     unlock(q);
-    unmap_all(q->vif, e, removed);
+    weir_pool_unmap(e, removed, q->vif->dev.port);
     return removed;
 }
 
@@ -196,8 +181,8 @@ int weir_vif_ctrl(struct weir_vif *vif)
     while (done < CTRL_BUDGET) {
         int ret = weir_netif_ctrl_back_get(&vif->ctrl, &r);
         if (ret < 0) {
-            weir_vif_broken(vif,
-                            "control ring: producer index beyond the ring");
+            weir_backend_fail(&vif->dev,
+                              "control ring: producer index beyond the ring");
             return ret;
         }
         if (!ret)

@@ -96,7 +96,7 @@ bool weir_vnet_from_packet(const struct weir_net_packet *p,
     if (!p->csum_blank && !p->gso)
         return true;
     struct weir_net_l4 l4;
-    if (!weir_net_l4_find(p->piece[0].p, weir_net_head(p), &l4))
+    if (!weir_net_l4_find(p->piece[0].p, p->piece[0].len, &l4))
         return false;
     v.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
     v.csum_start = l4.start;
@@ -231,12 +231,4 @@ uint32_t weir_net_segment(const uint8_t *p, uint32_t len, uint32_t mss,
     memcpy(out + l4.payload, p + l4.payload + off, n);
     segment_headers(out, l4.payload + n, i, mss, off + n == total, &l4);
     return l4.payload + n;
-}
-
-void weir_net_flatten(const struct weir_net_packet *p, uint8_t *dst)
-{
-    for (unsigned i = 0; i < p->npieces; i++) {
-        memcpy(dst, p->piece[i].p, p->piece[i].len);
-        dst += p->piece[i].len;
-    }
 }

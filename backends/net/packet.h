@@ -31,7 +31,7 @@ struct weir_net_piece {
 
 struct weir_net_packet {
     uint32_t len;      /* bytes, sum of the pieces */
-    uint16_t npieces;  /* piece[0] is the private head: hdr, or all of it */
+    uint16_t npieces;  /* piece[0], which may be parsed: hdr, or all of it */
     uint16_t gso_size; /* payload bytes a segment, when gso */
     uint8_t gso;       /* enum weir_gso */
     bool csum_blank;   /* transport checksum holds the pseudo header only */
@@ -39,15 +39,6 @@ struct weir_net_packet {
     struct weir_net_piece piece[WEIR_NET_PIECES];
     uint8_t hdr[WEIR_NET_HEADER];
 };
-
-/* Bytes at the head that may be parsed. */
-static inline uint32_t weir_net_head(const struct weir_net_packet *p)
-{
-    return p->piece[0].len;
-}
-
-/* All of it, one after the other; dst has room for p->len bytes. */
-void weir_net_flatten(const struct weir_net_packet *p, uint8_t *dst);
 
 static inline bool weir_mac_multicast(const uint8_t *mac)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backends/net/pool.h"
+#include "ring/compiler.h"
 
 #include <errno.h>
 #include <string.h>
@@ -46,21 +47,27 @@ int weir_pool_remove(struct weir_pool *p, grant_ref_t ref,
     return 0;
 }
 
-void weir_pool_clear(struct weir_pool *p, struct weir_port *port)
+void weir_pool_unmap(const struct weir_pool_entry *e, uint32_t n,
+                     struct weir_port *port)
 {
-    struct weir_unmap_op ops[64];
-    unsigned n = 0;
-    for (uint32_t i = 0; i < WEIR_POOL_SLOTS; i++) {
-        if (!p->slot[i].addr)
+    struct weir_unmap_op op[64];
+    unsigned pending = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (!e[i].addr)
             continue;
-        ops[n++] = (struct weir_unmap_op){.addr = p->slot[i].addr,
-                                          .handle = p->slot[i].handle};
-        if (n == 64) {
-            port->ops->unmap(port, ops, n);
-            n = 0;
+        op[pending++] =
+            (struct weir_unmap_op){.addr = e[i].addr, .handle = e[i].handle};
+        if (pending == WEIR_ARRAY_SIZE(op)) {
+            port->ops->unmap(port, op, pending);
+            pending = 0;
         }
     }
-    if (n)
-        port->ops->unmap(port, ops, n);
+    if (pending)
+        port->ops->unmap(port, op, pending);
+}
+
+void weir_pool_clear(struct weir_pool *p, struct weir_port *port)
+{
+    weir_pool_unmap(p->slot, WEIR_POOL_SLOTS, port);
     memset(p, 0, sizeof(*p));
 }

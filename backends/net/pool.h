@@ -51,6 +51,9 @@ int weir_pool_add(struct weir_pool *p, const struct weir_pool_entry *e);
 /* *out gets what was there; -ENOENT. */
 int weir_pool_remove(struct weir_pool *p, grant_ref_t ref,
                      struct weir_pool_entry *out);
+/* Unmaps those of e[0..n-1] that are in use. */
+void weir_pool_unmap(const struct weir_pool_entry *e, uint32_t n,
+                     struct weir_port *port);
 /* Unmaps everything. */
 void weir_pool_clear(struct weir_pool *p, struct weir_port *port);
 

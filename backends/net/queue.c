@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TAG_TX = 0, TAG_RX = 1, TAG_CTRL = 2 };
+enum { TAG_TX, TAG_RX, TAG_CTRL, TAGS };
 
 /* Wake-ups in a row that brought nothing before the thread stops listening
  * for a while; a storm then costs one look per pause. */
@@ -22,9 +22,14 @@ void weir_vif_notify(struct weir_vif *vif, evtchn_port_t port)
     weir_stats_add(vif->dev.stats, WEIR_STAT_VIF_KICKS_OUT, 1);
 }
 
-void weir_vif_broken(struct weir_vif *vif, const char *why)
+/* What the queue's thread listens to under a tag; 0: nothing. */
+static evtchn_port_t port_of(const struct weir_vif_queue *q, unsigned tag)
 {
-    weir_backend_fail(&vif->dev, why);
+    if (tag == TAG_TX)
+        return q->tx_evtchn;
+    if (tag == TAG_RX)
+        return q->rx_evtchn != q->tx_evtchn ? q->rx_evtchn : 0;
+    return q->index ? 0 : q->vif->ctrl_evtchn;
 }
 
 static int bind(struct weir_vif *vif, const char *dir, const char *key,
@@ -120,7 +125,6 @@ int weir_vif_queue_work(void *ctx)
             q->spurious_run = 0;
         } else {
             q->spurious_run++;
-            q->spurious++;
             weir_stats_add(vif->dev.stats, WEIR_STAT_VIF_SPURIOUS, 1);
         }
     }
@@ -145,11 +149,9 @@ static void weather_storm(struct weir_vif_queue *q)
 static void forget_events(struct weir_vif_queue *q)
 {
     struct weir_port *p = q->vif->dev.port;
-    p->ops->evtchn_clear(p, q->tx_evtchn);
-    if (q->rx_evtchn != q->tx_evtchn)
-        p->ops->evtchn_clear(p, q->rx_evtchn);
-    if (!q->index && q->vif->ctrl_evtchn)
-        p->ops->evtchn_clear(p, q->vif->ctrl_evtchn);
+    for (unsigned tag = 0; tag < TAGS; tag++)
+        if (port_of(q, tag))
+            p->ops->evtchn_clear(p, port_of(q, tag));
 }
 
 static bool arm(void *ctx)
@@ -176,24 +178,17 @@ static bool arm(void *ctx)
            weir_netif_ctrl_back_arm(&vif->ctrl) != 0;
 }
 
-static void clear(struct weir_vif_queue *q, evtchn_port_t port)
-{
-    struct weir_port *p = q->vif->dev.port;
-    p->ops->evtchn_clear(p, port);
-    q->kicks_in++;
-    weir_stats_add(q->vif->dev.stats, WEIR_STAT_VIF_KICKS_IN, 1);
-    q->woken = true;
-}
-
 static void woke(void *ctx, uint32_t tags)
 {
     struct weir_vif_queue *q = ctx;
-    if (tags & 1u << TAG_TX)
-        clear(q, q->tx_evtchn);
-    if (tags & 1u << TAG_RX)
-        clear(q, q->rx_evtchn);
-    if (tags & 1u << TAG_CTRL)
-        clear(q, q->vif->ctrl_evtchn);
+    struct weir_port *p = q->vif->dev.port;
+    for (unsigned tag = 0; tag < TAGS; tag++) {
+        if (!(tags & 1u << tag))
+            continue;
+        p->ops->evtchn_clear(p, port_of(q, tag));
+        weir_stats_add(q->vif->dev.stats, WEIR_STAT_VIF_KICKS_IN, 1);
+        q->woken = true;
+    }
     weir_netif_tx_back_quiet(&q->tx); /* awake: no need to be told */
 }
 
@@ -203,10 +198,12 @@ static const struct weir_qthread_ops thread_ops = {
     .woke = woke,
 };
 
-static int listen_to(struct weir_vif_queue *q, evtchn_port_t port, unsigned tag)
+static int listen_to(struct weir_vif_queue *q, unsigned tag)
 {
     struct weir_port *p = q->vif->dev.port;
-    int fd = p->ops->evtchn_fd(p, port);
+    if (!port_of(q, tag))
+        return 0;
+    int fd = p->ops->evtchn_fd(p, port_of(q, tag));
     return fd < 0 ? fd : weir_qthread_add_fd(q->thread, fd, tag);
 }
 
@@ -222,34 +219,26 @@ int weir_vif_queue_start(struct weir_vif_queue *q)
                  "--queues");
         return -EBUSY;
     }
-    int ret = listen_to(q, q->tx_evtchn, TAG_TX);
-    if (!ret && q->rx_evtchn != q->tx_evtchn)
-        ret = listen_to(q, q->rx_evtchn, TAG_RX);
-    if (!ret && !q->index && vif->ctrl_evtchn)
-        ret = listen_to(q, vif->ctrl_evtchn, TAG_CTRL);
+    int ret = 0;
+    for (unsigned tag = 0; tag < TAGS && !ret; tag++)
+        ret = listen_to(q, tag);
     if (!ret)
         weir_qthread_start(q->thread, &thread_ops, q, net->spin_ns);
     return ret;
 }
 
-static void deaf(struct weir_vif_queue *q, evtchn_port_t port)
-{
-    struct weir_port *p = q->vif->dev.port;
-    int fd = port ? p->ops->evtchn_fd(p, port) : -1;
-    if (fd >= 0)
-        weir_qthread_del_fd(q->thread, fd);
-}
-
 void weir_vif_queue_stop(struct weir_vif_queue *q)
 {
+    struct weir_port *p = q->vif->dev.port;
     if (!q->thread)
         return;
     weir_qthread_stop(q->thread);
-    deaf(q, q->tx_evtchn);
-    if (q->rx_evtchn != q->tx_evtchn)
-        deaf(q, q->rx_evtchn);
-    if (!q->index)
-        deaf(q, q->vif->ctrl_evtchn);
+    for (unsigned tag = 0; tag < TAGS; tag++) {
+        evtchn_port_t port = port_of(q, tag);
+        int fd = port ? p->ops->evtchn_fd(p, port) : -1;
+        if (fd >= 0)
+            weir_qthread_del_fd(q->thread, fd);
+    }
     for (unsigned i = 0; q->fd_polled && i < q->nfds; i++)
         weir_qthread_del_fd(q->thread, q->fd[i]);
     q->fd_polled = false;
@@ -263,10 +252,9 @@ void weir_vif_queue_free(struct weir_vif_queue *q)
     weir_pool_clear(&q->pool, port);
     weir_peer_unmap(&q->tx_page);
     weir_peer_unmap(&q->rx_page);
-    if (q->tx_evtchn)
-        port->ops->evtchn_close(port, q->tx_evtchn);
-    if (q->rx_evtchn && q->rx_evtchn != q->tx_evtchn)
-        port->ops->evtchn_close(port, q->rx_evtchn);
+    for (unsigned tag = TAG_TX; tag <= TAG_RX; tag++)
+        if (port_of(q, tag))
+            port->ops->evtchn_close(port, port_of(q, tag));
     weir_stage_free(&q->tx_stage, port);
     weir_stage_free(&q->rx_stage, port);
     pthread_mutex_destroy(&q->tx_lock);

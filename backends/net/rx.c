@@ -13,20 +13,20 @@
 void weir_vif_rx_begin(struct weir_vif_queue *q)
 {
     pthread_mutex_lock(&q->rx_lock);
-    q->nrsp = 0;
     q->rx_packets = 0;
     q->rx_bytes = 0;
-    q->rx_stage.used = q->rx_stage.nops = 0;
 }
 
-int weir_vif_rx_room(struct weir_vif_queue *q)
+/* Slots the guest has posted; < 0 broken. */
+static int room_of(struct weir_vif_queue *q)
 {
     if (q->rx_broken)
         return -WEIR_EPROTO;
     int n = weir_netif_rx_back_available(&q->rx);
     if (n < 0) {
         q->rx_broken = true;
-        weir_vif_broken(q->vif, "rx ring: producer index beyond the ring");
+        weir_backend_fail(&q->vif->dev,
+                          "rx ring: producer index beyond the ring");
     }
     return n;
 }
@@ -158,7 +158,7 @@ static unsigned put_one(struct weir_vif_queue *q,
         return 0;
     }
     if (q->rx.r.req_seen - q->rx.r.req_cons < need) {
-        int room = weir_vif_rx_room(q);
+        int room = room_of(q);
         if (room < 0)
             return 0;
         if ((unsigned)room < need)
@@ -190,7 +190,7 @@ static bool acceptable(const struct weir_vif *vif,
     if (!p->csum_blank || (vif->csum4 && vif->csum6))
         return true;
     struct weir_net_l4 l4;
-    if (!weir_net_l4_find(p->piece[0].p, weir_net_head(p), &l4))
+    if (!weir_net_l4_find(p->piece[0].p, p->piece[0].len, &l4))
         return true;
     return l4.ipv6 ? vif->csum6 : vif->csum4;
 }
@@ -201,7 +201,7 @@ static unsigned put_finished(struct weir_vif_queue *q,
 {
     uint8_t *flat = q->rx_flat, *part = flat + WEIR_VIF_FLAT;
     struct weir_net_packet one = {.npieces = 1, .validated = true};
-    weir_net_flatten(p, flat);
+    copy_some(&(struct cursor){p->piece, 0}, flat, p->len);
     if (!p->gso) {
         one.len = p->len;
         one.piece[0] = (struct weir_net_piece){flat, p->len};

@@ -30,11 +30,6 @@ static int start(struct weir_vif *vif)
     return 0;
 }
 
-static void stop(struct weir_vif *vif)
-{
-    (void)vif;
-}
-
 static unsigned memory_send(struct weir_vif_queue *q,
                             const struct weir_net_packet *p, unsigned n)
 {
@@ -74,9 +69,7 @@ static int memory_receive(struct weir_vif_queue *q)
 }
 
 const struct weir_sink_ops weir_sink_memory = {
-    .name = "memory",
     .start = start,
-    .stop = stop,
     .send = memory_send,
     .receive = memory_receive,
 };

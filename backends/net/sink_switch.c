@@ -50,7 +50,6 @@ static unsigned switch_send(struct weir_vif_queue *q,
 }
 
 const struct weir_sink_ops weir_sink_switch = {
-    .name = "switch",
     .start = start,
     .stop = stop,
     .send = switch_send,

@@ -112,12 +112,11 @@ static void lose_tap(struct weir_vif_queue *q, unsigned i)
 /* One packet into q->held: 1, 0 none there. */
 static int fetch(struct weir_vif_queue *q)
 {
-    const bool vnet = q->vif->vnet_hdr;
-    uint8_t *at = q->held_flat + PACKET_AT - (vnet ? WEIR_VNET_HDR : 0);
-    size_t room = WEIR_NET_MAX + (vnet ? WEIR_VNET_HDR : 0);
+    const uint32_t hdr = q->vif->vnet_hdr ? WEIR_VNET_HDR : 0;
+    uint8_t *at = q->held_flat + PACKET_AT - hdr;
     struct weir_net_packet *p = &q->held;
     for (unsigned tries = 0; tries < q->nfds; tries++) {
-        ssize_t n = read(q->fd[q->next_fd], at, room);
+        ssize_t n = read(q->fd[q->next_fd], at, WEIR_NET_MAX + hdr);
         if (n == 0 || (n < 0 && (errno == EBADFD || errno == EIO))) {
             lose_tap(q, q->next_fd);
             return 0;
@@ -126,14 +125,12 @@ static int fetch(struct weir_vif_queue *q)
             q->next_fd = (q->next_fd + 1) % q->nfds;
             continue;
         }
-        uint32_t len = (uint32_t)n - (vnet ? WEIR_VNET_HDR : 0);
-        p->len =
-            n < (ssize_t)(WEIR_NET_MIN + (vnet ? WEIR_VNET_HDR : 0)) ? 0 : len;
+        p->len = n < (ssize_t)(WEIR_NET_MIN + hdr) ? 0 : (uint32_t)n - hdr;
         p->npieces = 1;
         p->piece[0] = (struct weir_net_piece){q->held_flat + PACKET_AT, p->len};
         p->gso = 0;
         p->csum_blank = p->validated = false;
-        if (vnet && p->len && !weir_vnet_to_packet(at, p))
+        if (hdr && p->len && !weir_vnet_to_packet(at, p))
             p->len = 0; /* nothing for a guest: dropped */
         return 1;
     }
@@ -202,12 +199,9 @@ static int tap_receive(struct weir_vif_queue *q)
     if (!q->nfds)
         return 0;
     weir_vif_rx_begin(q);
-    bool waiting = q->need != 0;
-    if (waiting && retry_held(q)) {
-        waiting = false;
-        did = 1;
-    }
-    if (!waiting)
+    if (q->need)
+        did = retry_held(q);
+    if (!q->need)
         did += take_packets(q);
     weir_vif_rx_end(q);
     poll_taps(q, q->need == 0);
@@ -215,7 +209,6 @@ static int tap_receive(struct weir_vif_queue *q)
 }
 
 const struct weir_sink_ops weir_sink_tap = {
-    .name = "tap",
     .start = start,
     .stop = stop,
     .send = tap_send,

@@ -141,9 +141,9 @@ static void drop_entry(struct weir_switch *sw, struct fdb_entry *e)
 }
 
 /* A free or the stalest slot of those the address may live in.  A port that
- * has its share takes only slots that are its own already or stale. */
+ * has its share takes only slots that are its own already. */
 static struct fdb_entry *make_room(struct weir_switch *sw, unsigned port,
-                                   const uint8_t *mac, uint32_t now_s)
+                                   const uint8_t *mac)
 {
     bool full = sw->port[port].macs >= WEIR_SWITCH_PER_PORT;
     uint32_t h = mac_hash(mac, sw->port[port].net);
@@ -152,9 +152,7 @@ static struct fdb_entry *make_room(struct weir_switch *sw, unsigned port,
         struct fdb_entry *e = &sw->fdb[(h + i) & (WEIR_SWITCH_MACS - 1)];
         if (!e->used && !full)
             return e;
-        if (!e->used || (full && e->port != port && fresh(e, now_s)))
-            continue;
-        if (full && e->port != port)
+        if (!e->used || (full && e->port != port))
             continue;
         if (!best || (int32_t)(e->seen_s - best->seen_s) < 0)
             best = e;
@@ -172,7 +170,7 @@ static void learn(struct weir_switch *sw, unsigned port, const uint8_t *mac,
         e = NULL;
     }
     if (!e) {
-        e = make_room(sw, port, mac, now_s);
+        e = make_room(sw, port, mac);
         if (!e)
             return; /* such frames are flooded */
         drop_entry(sw, e);

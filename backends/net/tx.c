@@ -133,7 +133,7 @@ static int parse_batch(struct weir_vif_queue *q, struct tx_batch *b)
         enum weir_txreq_result res =
             weir_txreq_parse(&q->slot[b->slots], q->nslots - b->slots, &r);
         if (res == WEIR_TXREQ_FATAL) {
-            weir_vif_broken(q->vif, r.why);
+            weir_backend_fail(&q->vif->dev, r.why);
             return -WEIR_EPROTO;
         }
         if (res == WEIR_TXREQ_PARTIAL)
@@ -185,14 +185,13 @@ static void sift(struct weir_vif_queue *q, struct tx_batch *b)
         } else if (spoofed(q->vif, p)) {
             e->status = WEIR_NETIF_RSP_DROPPED;
             b->spoofed++;
-        } else if ((unsigned)e->packet != kept) {
-            q->packet[kept] = *p;
-            if (p->piece[0].p == p->hdr)
-                q->packet[kept].piece[0].p = q->packet[kept].hdr;
-            kept++;
-            continue;
         } else {
-            kept++;
+            struct weir_net_packet *to = &q->packet[kept++];
+            if (to != p) {
+                *to = *p;
+                if (p->piece[0].p == p->hdr)
+                    to->piece[0].p = to->hdr;
+            }
             continue;
         }
         b->bytes -= p->len;
@@ -242,7 +241,8 @@ int weir_vif_tx(struct weir_vif_queue *q)
     struct tx_batch b;
     q->rate_wait_ns = 0;
     if (take_slots(q)) {
-        weir_vif_broken(q->vif, "tx ring: producer index beyond the ring");
+        weir_backend_fail(&q->vif->dev,
+                          "tx ring: producer index beyond the ring");
         return -WEIR_EPROTO;
     }
     if (!q->nslots)

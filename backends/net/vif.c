@@ -75,39 +75,32 @@ static int vif_publish(struct weir_back_dev *dev, weir_xs_tx tx)
     return ret;
 }
 
-static int flag(struct weir_vif *vif, const char *key, bool *out)
+/* Reads nothing, and is false, when *ret says that one before failed. */
+static bool flag(struct weir_vif *vif, const char *key, int *ret)
 {
-    uint64_t v;
-    int ret = weir_peer_read_or(&vif->dev, NULL, key, 1, 0, &v);
-    *out = !ret && v;
-    return ret;
+    uint64_t v = 0;
+    if (!*ret)
+        *ret = weir_peer_read_or(&vif->dev, NULL, key, 1, 0, &v);
+    return v != 0;
 }
 
 static int read_features(struct weir_vif *vif)
 {
-    bool copy = false, no_csum = false;
-    int ret = flag(vif, "request-rx-copy", &copy);
+    int ret = 0;
+    bool copy = flag(vif, "request-rx-copy", &ret);
     if (!ret && !copy) {
         snprintf(vif->dev.error, sizeof(vif->dev.error),
                  "frontend does not set request-rx-copy=1: only receive by "
                  "copy is supported");
         return -EOPNOTSUPP;
     }
-    if (!ret)
-        ret = flag(vif, "feature-rx-notify", &vif->rx_notify);
-    if (!ret)
-        ret = flag(vif, "feature-sg", &vif->sg);
-    if (!ret)
-        ret = flag(vif, "feature-gso-tcpv4", &vif->gso4);
-    if (!ret)
-        ret = flag(vif, "feature-gso-tcpv6", &vif->gso6);
-    if (!ret)
-        ret = flag(vif, "feature-no-csum-offload", &no_csum);
-    if (!ret)
-        ret = flag(vif, "feature-ipv6-csum-offload", &vif->csum6);
-    if (!ret)
-        ret = flag(vif, "request-multicast-control", &vif->mcast_filter);
-    vif->csum4 = !no_csum;
+    vif->rx_notify = flag(vif, "feature-rx-notify", &ret);
+    vif->sg = flag(vif, "feature-sg", &ret);
+    vif->gso4 = flag(vif, "feature-gso-tcpv4", &ret);
+    vif->gso6 = flag(vif, "feature-gso-tcpv6", &ret);
+    vif->csum4 = !flag(vif, "feature-no-csum-offload", &ret);
+    vif->csum6 = flag(vif, "feature-ipv6-csum-offload", &ret);
+    vif->mcast_filter = flag(vif, "request-multicast-control", &ret);
     vif->gso4 = vif->gso4 && vif->sg && vif->csum4;
     vif->gso6 = vif->gso6 && vif->sg && vif->csum6;
     return ret;
@@ -180,7 +173,7 @@ static void vif_disconnect(struct weir_back_dev *dev)
     struct weir_port *port = dev->port;
     for (unsigned i = 0; i < vif->nqueues; i++)
         weir_vif_queue_stop(vif->queue[i]);
-    if (vif->sink && vif->nqueues)
+    if (vif->nqueues && vif->sink->stop)
         vif->sink->stop(vif);
     if (vif->ctrl_evtchn)
         port->ops->evtchn_close(port, vif->ctrl_evtchn);

@@ -43,10 +43,9 @@ struct weir_vif_queue;
 
 /* Where a vif's packets go to and come from. */
 struct weir_sink_ops {
-    const char *name;
     /* Queues are there, none runs yet.  Sets dev->error. */
     int (*start)(struct weir_vif *vif);
-    /* No thread runs any more.  Idempotent. */
+    /* No thread runs any more.  Idempotent; NULL: nothing to do. */
     void (*stop)(struct weir_vif *vif);
     /* Packets of the guest, valid during the call; returns how many it
      * dropped.  Queue thread. */
@@ -110,7 +109,6 @@ struct weir_vif_queue {
 
     bool woken; /* by an event, and nothing was found yet */
     unsigned spurious_run;
-    uint64_t kicks_in, spurious; /* of this connection */
 };
 
 struct weir_capture;
@@ -165,8 +163,6 @@ void weir_vif_rx_begin(struct weir_vif_queue *q);
 unsigned weir_vif_rx_put(struct weir_vif_queue *q,
                          const struct weir_net_packet *p);
 void weir_vif_rx_end(struct weir_vif_queue *q);
-/* Slots the guest has posted; < 0 broken. */
-int weir_vif_rx_room(struct weir_vif_queue *q);
 void weir_vif_rx_dropped(struct weir_vif_queue *q, unsigned n);
 
 /* stage.c */
@@ -199,6 +195,5 @@ void weir_capture_packets(struct weir_capture *c,
 void weir_capture_close(struct weir_capture *c);
 
 void weir_vif_notify(struct weir_vif *vif, evtchn_port_t port);
-void weir_vif_broken(struct weir_vif *vif, const char *why);
 
 #endif
