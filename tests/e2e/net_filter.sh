@@ -79,9 +79,10 @@ w network-attach mac 'bridge=br0,ip=10.77.0.300' 2>/dev/null && die "a bad addre
 # It goes with the interface, with the domain, however that ends.
 w network-detach list 0 || die detach
 [ "$(chains)" = 3 ] || die "after detach: $(rules)"
-w network-attach list bridge=br0,ip=10.77.0.6 || die attach
-[ "$(chains)" = 4 ] || die "after attach: $(rules)"
-w network-detach --force list 0 || die "detach by force"
+# Another guest: one without its interface ends when it notices.
+guest late 10.77.0.10 ip=10.77.0.10
+[ "$(chains)" = 4 ] || die "after another start: $(rules)"
+w network-detach --force late 0 || die "detach by force"
 [ "$(chains)" = 3 ] || die "after detach by force: $(rules)"
 kill -9 "$(w --json list good | jq -r '.[0].pid')"
 w destroy bad || die destroy
