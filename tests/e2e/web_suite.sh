@@ -129,16 +129,20 @@ suite_many() {
 # Clients that hold all connections and say nothing: others get an answer, and
 # the places come back when they go.
 suite_flood() {
+    : >"$dir/hold"
     at bash -c 'for i in {1..80}; do
             exec {fd}<>"/dev/tcp/$1/80" || exit
-        done; echo held; sleep 2' _ "$ip" >"$dir/flood" &
+        done; echo held; while [ -e "$2" ]; do sleep 0.1; done' _ "$ip" \
+        "$dir/hold" >"$dir/flood" &
     local pid=$! i code
-    for ((i = 0; i < 100; i++)); do
+    for ((i = 0; i < 400; i++)); do
         grep -q held "$dir/flood" && break
         sleep 0.05
     done
+    grep -q held "$dir/flood" || die "80 clients do not get in"
     code=$(status "$url/hello.txt" || true)
     expect "80 silent clients: the next one is refused politely" 503 "$code"
+    rm "$dir/hold"
     wait $pid
     expect "... served when they have gone" 200 "$(status "$url/hello.txt")"
 }
