@@ -161,8 +161,12 @@ enum weir_hv_op {
  *
  * CREATE      0 name, 64 bytes; 64 u32 kind; 68 u32 domid, 0 for any;
  *            72 u32 max_frames; 76 u32 max_grants; 80 u32 max_ports;
- *            84 u32 max_maps; 88 u32 1: has a store; 92 u32 store domid
- *   reply     0 u32 domid, with descriptor 0: the domain's socket
+ *            84 u32 max_maps; 88 u32 1: has a store; 92 u32 store domid;
+ *            96 u32 vcpus; 100 u32 zero; 104 u64 ram pages (0 for a process)
+ *   reply     0 u32 domid; of a process domain with descriptor 0: its socket
+ * VM_LOAD     0 u32 domid; 4 u32 zero; 8 u64 gpa; 16 u64 length; 24 u64 offset
+ *             with descriptor 0: a memfd
+ * VM_START    0 u32 domid; 4 u32 entry; 8 u32 start info; 12 u32 zero
  * DESTROY, PAUSE, UNPAUSE  0 u32 domid
  * INFO        0 u32 domid; reply: one dominfo
  * LIST        0 u32 first domid; 4 u32 at most; reply: count dominfos
@@ -181,7 +185,8 @@ enum weir_hv_op {
  *  80 reason 160; 240 u32 frames; 244 u32 max_frames; 248 u32 grants_active;
  * 252 u32 grants_mapped; 256 u32 ports; 260 u32 max_ports; 264 u32 max_maps;
  * 268 u32 store port; 272 u64 store frame; 280 u64 faults;
- * 288 u64 hypercalls; 296 u64 io_refused; 304 u64 uptime in ns; 312 zeros
+ * 288 u64 hypercalls; 296 u64 io_refused; 304 u64 uptime in ns; 312 u32 vcpus;
+ * 316 u32 shutdown code; 320 u32 1: mode k; 324 zeros
  */
 enum weir_hvctl_op {
     WEIR_HVCTL_CREATE = 1,
@@ -198,6 +203,8 @@ enum weir_hvctl_op {
     WEIR_HVCTL_IO_DENY = 12,
     WEIR_HVCTL_IO_LIST = 13,
     WEIR_HVCTL_MACHINE = 14,
+    WEIR_HVCTL_VM_LOAD = 15,
+    WEIR_HVCTL_VM_START = 16,
 };
 
 #define WEIR_HVCTL_CREATE_REQ  96

@@ -18,6 +18,16 @@ enum weir_dom_state {
     WEIR_DOM_PAUSED,
     WEIR_DOM_DYING,
     WEIR_DOM_CRASHED,
+    WEIR_DOM_SHUTDOWN, /* a VM ended itself; shutdown says how */
+};
+
+/* Why a guest shut itself down: Xen's SHUTDOWN_* codes. */
+enum weir_dom_shutdown {
+    WEIR_SHUTDOWN_POWEROFF = 0,
+    WEIR_SHUTDOWN_REBOOT = 1,
+    WEIR_SHUTDOWN_SUSPEND = 2,
+    WEIR_SHUTDOWN_CRASH = 3,
+    WEIR_SHUTDOWN_WATCHDOG = 4,
 };
 
 enum weir_dom_kind { WEIR_DOM_PROCESS = 0, WEIR_DOM_VM };
@@ -33,6 +43,8 @@ struct weir_hv_create {
     bool has_store;      /* give it a xenstore ring page and port, granted
                             and reserved to domain store_domid */
     domid_t store_domid;
+    uint32_t vcpus; /* VM: 1..8 */
+    uint64_t ram;   /* VM: 4096-byte pages at start, <= max_frames */
 };
 
 struct weir_hv_dominfo {
@@ -51,16 +63,30 @@ struct weir_hv_dominfo {
     evtchn_port_t store_evtchn; /* the domain's own end */
     uint64_t faults, hypercalls, io_refused;
     uint64_t uptime_ns;
+    uint32_t vcpus;    /* VM: vCPUs, 0 for a process domain */
+    uint32_t shutdown; /* enum weir_dom_shutdown, in state SHUTDOWN */
+    bool xen_hvm;      /* VM: KVM's own Xen support is used */
 };
 
 int weir_hvctl_open(const char *socket_path, struct weir_hvctl **out);
 void weir_hvctl_close(struct weir_hvctl *c);
 int weir_hvctl_fd(struct weir_hvctl *c);
 
-/* *domain_fd: the socket to hand to the domain's program as WEIR_FD_HV; the
- * domain is BUILDING until that program is sealed and verified. */
+/* Process: *domain_fd is the socket to hand to the domain's program as
+ * WEIR_FD_HV; the domain is BUILDING until that program is sealed and verified.
+ * VM: *domain_fd is -1; the domain is BUILDING until weir_hvctl_vm_start.
+ * -ENODEV: there is no usable /dev/kvm. */
 int weir_hvctl_create(struct weir_hvctl *c, const struct weir_hv_create *how,
                       domid_t *domid, int *domain_fd);
+/* VM, while BUILDING: copy length bytes at offset of a memfd (nothing else is
+ * taken: it can't make weir-hv wait) to guest-physical address gpa.  -ERANGE:
+ * not all of that is RAM; -ENOTTY: no memfd. */
+int weir_hvctl_vm_load(struct weir_hvctl *c, domid_t domid, int memfd,
+                       uint64_t offset, uint64_t length, uint64_t gpa);
+/* VM: vCPU 0 starts at entry in 32-bit protected mode, flat, paging off, ebx =
+ * start_info (start_abi.h), as soon as all its memory is there. */
+int weir_hvctl_vm_start(struct weir_hvctl *c, domid_t domid, uint32_t entry,
+                        uint32_t start_info);
 /* Kills the program and frees what nobody maps.  Returns when it is dead;
  * frames still mapped by others are freed with their last mapping. */
 int weir_hvctl_destroy(struct weir_hvctl *c, domid_t domid);
