@@ -129,7 +129,8 @@ all: $$(LIBRARIES) $$(PROGRAMS)
 tests: all $$(TESTS) $$(TEST_PROGRAMS)
 
 help:
-	@sed -n 's/^## *//p' Makefile tests/module.mk | sort
+	@sed -n 's/^## *//p' Makefile tests/module.mk \
+		tests/lab/module.mk | sort
 
 clean:
 	rm -rf $(B)

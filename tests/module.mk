@@ -7,6 +7,7 @@ $(call script,tests/layers.sh tests/e2e/install.sh)
 include tests/isolation/module.mk
 include tests/guests/webguest/module.mk
 include tests/e2e/hostile.mk
+include tests/lab/module.mk
 
 ## demo            a guest serves files from a real disk over a real bridge
 ## check           install what tests need, run them all

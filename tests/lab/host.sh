@@ -1,0 +1,21 @@
+#!/bin/bash
+# lab-host: a stock Debian kernel on an emulated AMD machine with KVM.  Weir's
+# process domains work there, in control groups of version 2.
+. "$(dirname "$0")/lab.sh"
+. "$lab_here/weir.sh"
+lab_begin host
+root=$lab_dir/root
+lab_root root "$lab_here/in/host.sh"
+lab_weir "$root"
+lab_bin "$root" "$B/tests/webguest" curl
+mkdir "$lab_dir/files"
+head -c 8M /dev/urandom >"$lab_dir/files/random"
+(cd "$lab_dir/files" && sha256sum random) >"$root/lab/sums"
+truncate -s 16M "$lab_dir/web.img"
+mke2fs -q -F -t ext4 -d "$lab_dir/files" "$lab_dir/web.img" ||
+    lab_die "cannot make web.img"
+lab_pack "$root"
+lab_linux 240 "$root" -cpu max,+svm -smp 2 -m 1024 \
+    -drive "file=$lab_dir/web.img,if=virtio,format=raw"
+lab_check "the file system is whole" fsck.ext4 -fn "$lab_dir/web.img"
+lab_end

@@ -1,0 +1,48 @@
+# lab-host, inside: /dev/kvm, then Weir with process domains.
+. /lab/lib.sh
+. /lab/weir.sh
+weir_ready
+until_ok 5 test -b /dev/vda
+check "kvm works" kvm_caps
+kvm_caps
+cat >/tmp/web.cfg <<EOT
+name="web"
+kernel="/usr/bin/webguest"
+memory=64
+args=['--ip','10.77.0.2/24']
+disk=['format=raw,vdev=xvda,access=ro,target=/dev/vda']
+vif=['bridge=br0,ip=10.77.0.2']
+EOT
+check "weir up" weir up /tmp/disk.cfg /tmp/net.cfg /tmp/web.cfg || weir_logs
+weir list
+
+cd /tmp
+check "answers ping" ping -c 2 -W 5 10.77.0.2
+until_ok 10 curl -s -m 2 -o index http://10.77.0.2/
+check "file fetched" curl -sS -m 60 -o random http://10.77.0.2/random
+check "checksum equal" sha256sum -c /lab/sums
+
+# Control groups, version 2: limits are set, and the domains are in them.
+limits() {
+    for g in /sys/fs/cgroup/weir/*-disk /sys/fs/cgroup/weir/*-net \
+        /sys/fs/cgroup/weir/*-web; do
+        [ "$(cat "$g/memory.max")" != max ] &&
+            [ "$(cat "$g/pids.max")" != max ] &&
+            [ "$(cat "$g/memory.current")" -gt 0 ] &&
+            [ "$(cat "$g/memory.current")" -lt "$(cat "$g/memory.max")" ] &&
+            [ -n "$(cat "$g/cgroup.procs")" ] || {
+            echo "$g: memory $(cat "$g/memory.current") of" \
+                "$(cat "$g/memory.max"), processes $(cat "$g/cgroup.procs")"
+            return 1
+        }
+    done
+}
+check "limits of control groups" limits
+weir block-list
+weir network-list
+check "weir down" weir down
+gone() {
+    ! ls -d /sys/fs/cgroup/weir /sys/class/net/vif* 2>/dev/null
+}
+check "nothing left" gone
+lab_over

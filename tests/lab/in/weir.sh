@@ -1,0 +1,27 @@
+# weir.sh, sourced after lib.sh in a machine that runs Weir: modules, a bridge
+# br0 with 10.77.0.1/24, configurations of the two driver domains in /tmp.
+weir_ready() {
+    for m in virtio_pci virtio_blk tun bridge kvm-amd; do
+        modprobe $m
+    done
+    ip link add br0 type bridge
+    ip addr add 10.77.0.1/24 dev br0
+    ip link set br0 up
+    cat >/tmp/disk.cfg <<EOT
+name="disk"
+kernel="weir-blkback"
+driver_domain=1
+EOT
+    cat >/tmp/net.cfg <<EOT
+name="net"
+kernel="weir-netback"
+driver_domain=1
+memory=32
+EOT
+    check "weir-hv finds all it needs" weir-hv --check
+}
+
+# What Weir's programs last said, after a failure.
+weir_logs() {
+    tail -n 20 /run/weir/log/*.log
+}

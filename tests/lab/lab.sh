@@ -1,0 +1,219 @@
+# lab.sh, sourced: whole machines under software emulation, for what the host
+# lacks.  README.md tells how a lab is written.
+#
+#   lab_begin NAME             $lab_dir (B/lab/NAME), tools checked, clean-up
+#   lab_root NAME SCRIPT       a new root tree, $lab_dir/NAME
+#   lab_bin ROOT PROGRAM...    programs with their libraries
+#   lab_modules ROOT MODULE... kernel modules with what they depend on
+#   lab_put ROOT FILE PATH     one file at PATH
+#   lab_pack ROOT              ROOT.cpio.gz: an initramfs
+#   lab_boot SECONDS ARGS...   QEMU with ARGS until it ends
+#   lab_end                    results, counts, exit
+#
+# Downloads are in cache.sh.
+lab_here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$lab_here/cache.sh"
+B=${B:-build}
+case $B in /*) ;; *) B=$PWD/$B ;; esac
+export B
+export LC_ALL=C
+lab_pid= lab_tail=
+
+lab_die() {
+    echo "lab: $*" >&2
+    exit 1
+}
+
+lab_skip() {
+    echo "$*"
+    exit 77
+}
+
+lab_cleanup() {
+    trap - EXIT
+    [ -z "$lab_tail" ] || kill "$lab_tail" 2>/dev/null
+    if [ -n "$lab_pid" ]; then
+        kill "$lab_pid" 2>/dev/null
+        wait "$lab_pid" 2>/dev/null
+    fi
+    # Logs stay, what is large goes.
+    [ -z "${lab_dir:-}" ] || [ -n "${LAB_KEEP:-}" ] ||
+        find "$lab_dir" -mindepth 1 -maxdepth 1 ! -name '*.log' \
+            -exec rm -rf {} +
+}
+
+lab_begin() {
+    local tool
+    lab_name=$1
+    lab_dir=$B/lab/$1
+    for tool in qemu-system-x86_64 busybox modprobe depmod dpkg-deb mke2fs \
+        fsck.ext4; do
+        command -v "$tool" >/dev/null ||
+            lab_die "$tool is missing: sh tests/install-packages.sh lab"
+    done
+    rm -rf "$lab_dir"
+    mkdir -p "$lab_dir" || exit 1
+    trap 'exit 1' INT TERM HUP
+    trap 'rc=$?; lab_cleanup; exit $rc' EXIT
+    lab_results=$lab_dir/results.log
+    lab_console=$lab_dir/console.log
+    : >"$lab_results"
+    : >"$lab_console"
+    lab_began=$SECONDS
+    lab_cache_open
+    lab_kernel
+}
+
+# ---- root trees ------------------------------------------------------------
+
+# SCRIPT is run as the machine's only task, after lib.sh's lab_mount.
+lab_root() {
+    local root=$lab_dir/$1 d
+    mkdir -p "$root/usr/bin" "$root/usr/lib64" "$root/usr/lib" "$root/lab"
+    for d in bin lib lib64; do
+        ln -s "usr/$d" "$root/$d"
+    done
+    ln -s usr/bin "$root/sbin"
+    ln -s bin "$root/usr/sbin"
+    for d in dev proc sys run tmp var etc root mnt; do
+        mkdir -p "$root/$d"
+    done
+    ln -s /run "$root/var/run"
+    echo root:x:0:0::/root:/bin/sh >"$root/etc/passwd"
+    echo root:x:0: >"$root/etc/group"
+    cp -L "$(command -v busybox)" "$root/usr/bin/busybox"
+    # busybox's own shell would take its applets before any program.
+    lab_bin "$root" sh
+    cp "$lab_here/in/lib.sh" "$lab_here/in/start" "$root/lab"
+    cp "$lab_here/in/init" "$root/init"
+    cp "$2" "$root/lab/run" || lab_die "no script $2"
+}
+
+lab_put() {
+    mkdir -p "$1/$(dirname "$3")"
+    cp -L "$2" "$1/$3" || lab_die "cannot copy $2"
+}
+
+# Libraries go where the loader looks for them; /lib is /usr/lib there as here.
+lab_bin() {
+    local root=$1 p path lib
+    shift
+    for p in "$@"; do
+        path=$(command -v "$p") || lab_die "program $p is missing"
+        lab_put "$root" "$path" "usr/bin/${p##*/}"
+        for lib in $(ldd "$path" 2>/dev/null | grep -o '/[^ ]*'); do
+            [ -e "$root$lib" ] || lab_put "$root" "$lib" "$lib"
+        done
+    done
+}
+
+lab_modules() {
+    local root=$1 m kind file
+    shift
+    for m in "$@"; do
+        while read -r kind file _; do
+            [ "$kind" = insmod ] || continue
+            [ -e "$root${file#"$lab_kroot"}" ] ||
+                lab_put "$root" "$file" "${file#"$lab_kroot"}"
+        done < <(modprobe -d "$lab_kroot" -S "$lab_kver" --show-depends "$m" ||
+            lab_die "kernel $lab_kver has no module $m")
+    done
+}
+
+lab_applets() {
+    local root=$1 m=$1/lib/modules/$lab_kver a
+    for a in $(busybox --list); do
+        [ "$a" = busybox ] || [ -e "$root/usr/bin/$a" ] ||
+            ln -s busybox "$root/usr/bin/$a"
+    done
+    [ -d "$m" ] || return 0
+    cp "$lab_kroot/lib/modules/$lab_kver"/modules.[bo]* "$m" &&
+        depmod -b "$root" "$lab_kver" || lab_die "depmod failed"
+}
+
+lab_pack() {
+    lab_applets "$1"
+    (cd "$1" && find . | busybox cpio -o -H newc 2>/dev/null) |
+        gzip -1 >"$1.cpio.gz" || lab_die "cannot pack $1"
+}
+
+# An ext4 image of the tree: lab_ext4 ROOT IMAGE SIZE
+lab_ext4() {
+    lab_applets "$1"
+    truncate -s "$3" "$2" && mke2fs -q -F -t ext4 -E root_owner=0:0 \
+        -d "$1" "$2" || lab_die "cannot make $2"
+}
+
+# ---- the machine -----------------------------------------------------------
+
+# lab_boot SECONDS ARGS...: the first serial line is the console, the second
+# one takes results.  One line each, as they come.
+lab_boot() {
+    local seconds=$1 rc from=$SECONDS
+    shift
+    tail -n +1 -f "$lab_results" &
+    lab_tail=$!
+    timeout -k 5 "$seconds" qemu-system-x86_64 -display none -monitor none \
+        -nodefaults -no-reboot -serial "file:$lab_console" \
+        -serial "file:$lab_results" "$@" </dev/null 2>"$lab_dir/qemu.log" &
+    lab_pid=$!
+    wait "$lab_pid"
+    rc=$?
+    lab_pid=
+    sleep 0.1
+    kill "$lab_tail" 2>/dev/null
+    wait "$lab_tail" 2>/dev/null
+    lab_tail=
+    case $rc in
+    0) ;;
+    124 | 137) lab_result FAIL "machine: no end within $seconds s" ;;
+    *) lab_result FAIL "machine: qemu ended with $rc: $(head -n 1 \
+        "$lab_dir/qemu.log")" ;;
+    esac
+    grep -q '^END' "$lab_results" ||
+        lab_result FAIL "machine: ended before the lab did"
+    echo "machine ran $((SECONDS - from)) s"
+}
+
+# A stock Debian kernel: lab_linux SECONDS ROOT ARGS...
+lab_linux() {
+    local seconds=$1 root=$2
+    shift 2
+    lab_boot "$seconds" -accel tcg,thread=multi -kernel "$lab_vmlinuz" \
+        -initrd "$root.cpio.gz" \
+        -append "console=ttyS0 panic=-1 quiet ${LAB_APPEND:-}" "$@"
+}
+
+# Results found out on the host: lab_result PASS|FAIL|SKIP NAME
+lab_result() {
+    echo "$*" | tee -a "$lab_results"
+}
+
+lab_check() { # NAME COMMAND...
+    local name=$1
+    shift
+    if "$@" >"$lab_dir/check.log" 2>&1; then
+        lab_result PASS "$name"
+    else
+        lab_result FAIL "$name: $(tail -n 1 "$lab_dir/check.log")"
+    fi
+}
+
+lab_end() {
+    local p f s
+    tr -d '\r' <"$lab_results" >"$lab_dir/all.log"
+    p=$(grep -c '^PASS ' "$lab_dir/all.log")
+    f=$(grep -c '^FAIL ' "$lab_dir/all.log")
+    s=$(grep -c '^SKIP ' "$lab_dir/all.log")
+    if [ "$f" != 0 ]; then
+        echo "-- the end of $lab_console"
+        tr -d '\r' <"$lab_console" | tail -n "${LAB_TAIL:-60}"
+        echo "-- failed, see $lab_dir/*.log"
+        grep '^FAIL ' "$lab_dir/all.log"
+    fi
+    echo "lab-$lab_name took $((SECONDS - lab_began)) s"
+    [ -z "${WEIR_TALLY:-}" ] || echo "$p $f $s" >>"$WEIR_TALLY"
+    echo "$p passed, $f failed, $s skipped"
+    [ "$f" = 0 ] && [ "$p" != 0 ]
+    exit
+}

@@ -1,0 +1,17 @@
+# Labs: whole machines under emulation.  README.md; each lab is one script that
+# ends with "N passed, N failed, N skipped".
+
+$(call helper,kvm_caps,tests/lab/kvm_caps.c,)
+
+LABS := host
+LAB_PROGRAMS := $(B)/tests/webguest $(B)/tests/kvm_caps
+
+.PHONY: labs $(LABS:%=lab-%) $(LABS:%=lab-%-run)
+labs: $(LABS:%=lab-%)
+$(LABS:%=lab-%): packages-build+demo+lab
+	@$(MAKE) --no-print-directory $@-run
+$(LABS:%=lab-%-run): all $(LAB_PROGRAMS)
+	@B=$(B) bash tests/lab/$(patsubst lab-%-run,%,$@).sh
+
+## labs            all labs, one after the other
+## lab-host        process domains and /dev/kvm on a stock Debian kernel
