@@ -23,10 +23,10 @@ $(call helper,blk_load,tests/bench/blk_load.c,weir-front weir-hvclient \
 $(call helper,bench_blk,tests/bench/bench_blk.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
 BENCHES += $(B)/tests/bench_blk $(B)/tests/blk_load
 
-$(call test,test_blk_hostile_back,tests/unit/test_blk_hostile_back.c,\
+$(call test,test_blk_hostile_back,tests/unit/test_blk_hostile_back.c tests/unit/lone_front.c,\
 	$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
 
-$(call test,test_blk_hostile_table,tests/unit/test_blk_hostile_table.c,\
+$(call test,test_blk_hostile_table,tests/unit/test_blk_hostile_table.c tests/unit/lone_front.c,\
 	$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
 
 $(call test,test_blk_shortage,tests/unit/test_blk_shortage.c \

@@ -15,16 +15,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "tests/unit/blk_world.h"
+#include "tests/unit/lone_front.h"
 
 /* A backend that is this test: it answers what it likes. */
 struct hostile {
-    struct weir_fake_machine *machine;
-    struct weir_fake_store *store;
-    struct weir_port *fport, *bport;
-    struct weir_gnttab gnttab;
-    struct weir_front_bus bus;
-    struct weir_blkfront *bf;
+    struct lone_front w;
     pthread_t opener;
     int open_result;
     struct weir_blkif_back_ring ring;
@@ -44,37 +39,15 @@ static void done(struct weir_blkfront_io *io, int status)
     done_count++;
 }
 
-static void set(const char *path, const char *value, domid_t owner, int reader)
-{
-    assert_int_equal(weir_fake_store_set(h.store, path, value), 0);
-    assert_int_equal(weir_fake_store_own(h.store, path, owner, reader), 0);
-}
-
-static void set_back(const char *key, const char *value)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), BLK_BPATH "/%s", key);
-    set(path, value, BLK_BACK, BLK_FRONT);
-}
-
-static uint64_t get_front(const char *key)
-{
-    char path[128], buf[64] = "";
-
-    snprintf(path, sizeof(path), BLK_FPATH "/%s", key);
-    weir_fake_store_get(h.store, path, buf, sizeof(buf));
-    return strtoull(buf, NULL, 10);
-}
-
 static void expect_front_state(unsigned state)
 {
-    for (unsigned i = 0; i < 5000 && get_front("state") != state; i++) {
+    for (unsigned i = 0; i < 5000 && lone_front_get(&h.w, "state") != state;
+         i++) {
         struct timespec ts = {0, 1000000};
 
         nanosleep(&ts, NULL);
     }
-    assert_int_equal(get_front("state"), state);
+    assert_int_equal(lone_front_get(&h.w, "state"), state);
 }
 
 static int start(void **state)
@@ -82,21 +55,7 @@ static int start(void **state)
     (void)state;
     memset(&h, 0, sizeof(h));
     done_count = 0;
-    h.machine = weir_fake_machine_new(8192);
-    h.fport = weir_fake_domain_add(h.machine, BLK_FRONT, 0);
-    h.bport = weir_fake_domain_add(h.machine, BLK_BACK, 0);
-    assert_int_equal(weir_fake_store_new(&h.store), 0);
-    set("/local/domain/5/device", "", BLK_FRONT, -1);
-    set(BLK_FPATH, "", BLK_FRONT, BLK_BACK);
-    set(BLK_FPATH "/backend", BLK_BPATH, BLK_FRONT, BLK_BACK);
-    set(BLK_FPATH "/backend-id", "2", BLK_FRONT, BLK_BACK);
-    set(BLK_FPATH "/state", "1", BLK_FRONT, BLK_BACK);
-    set(BLK_BPATH, "", BLK_BACK, BLK_FRONT);
-    set_back("state", "1");
-    assert_int_equal(weir_gnttab_init(&h.gnttab, h.fport), 0);
-    h.bus.port = h.fport;
-    h.bus.gnttab = &h.gnttab;
-    assert_int_equal(weir_fake_store_connect(h.store, &h.bus.xs, BLK_FRONT), 0);
+    lone_front_start(&h.w);
     return 0;
 }
 
@@ -105,9 +64,9 @@ static void let_go(void)
     struct weir_unmap_op un = {.addr = h.map.addr, .handle = h.map.handle};
 
     if (h.mapped)
-        h.bport->ops->unmap(h.bport, &un, 1);
+        h.w.bport->ops->unmap(h.w.bport, &un, 1);
     if (h.port != 0)
-        h.bport->ops->evtchn_close(h.bport, h.port);
+        h.w.bport->ops->evtchn_close(h.w.bport, h.port);
     h.mapped = false;
     h.port = 0;
 }
@@ -116,51 +75,45 @@ static int stop(void **state)
 {
     (void)state;
     let_go();
-    set_back("state", "6");
-    if (h.bf != NULL)
-        weir_blkfront_close(h.bf);
-    weir_gnttab_reap(&h.gnttab);
-    weir_fake_store_disconnect(h.store, &h.bus.xs);
-    weir_fake_store_free(h.store);
-    assert_int_equal(weir_gnttab_fini(&h.gnttab), 0);
-    assert_int_equal(weir_fake_machine_free(h.machine), 0);
+    lone_front_stop(&h.w);
     return 0;
 }
 
 static void *open_front(void *arg)
 {
     (void)arg;
-    h.open_result = weir_blkfront_open(&h.bus, 0, NULL, &h.bf);
+    h.open_result = weir_blkfront_open(&h.w.bus, 0, NULL, &h.w.bf);
     return NULL;
 }
 
 static void begin_open(void)
 {
     assert_int_equal(pthread_create(&h.opener, NULL, open_front, NULL), 0);
-    set_back("feature-flush-cache", "1");
-    set_back("state", "2");
+    lone_front_set_back(&h.w, "feature-flush-cache", "1");
+    lone_front_set_back(&h.w, "state", "2");
     expect_front_state(3);
 }
 
 static void attach_ring(void)
 {
     h.map.dom = BLK_FRONT;
-    h.map.ref = (grant_ref_t)get_front("ring-ref");
-    assert_int_equal(h.bport->ops->map(h.bport, &h.map, 1), 0);
+    h.map.ref = (grant_ref_t)lone_front_get(&h.w, "ring-ref");
+    assert_int_equal(h.w.bport->ops->map(h.w.bport, &h.map, 1), 0);
     assert_int_equal(h.map.status, 0);
     h.mapped = true;
     assert_int_equal(weir_blkif_back_init(&h.ring, &h.map.addr, 1), 0);
-    assert_int_equal(h.bport->ops->evtchn_bind(
-                         h.bport, BLK_FRONT,
-                         (evtchn_port_t)get_front("event-channel"), &h.port),
+    assert_int_equal(h.w.bport->ops->evtchn_bind(
+                         h.w.bport, BLK_FRONT,
+                         (evtchn_port_t)lone_front_get(&h.w, "event-channel"),
+                         &h.port),
                      0);
 }
 
 static void finish_open(const char *sectors, const char *sector_size)
 {
-    set_back("sectors", sectors);
-    set_back("sector-size", sector_size);
-    set_back("state", "4");
+    lone_front_set_back(&h.w, "sectors", sectors);
+    lone_front_set_back(&h.w, "sector-size", sector_size);
+    lone_front_set_back(&h.w, "state", "4");
     pthread_join(h.opener, NULL);
 }
 
@@ -206,15 +159,16 @@ static void expect_closed(const char *reason)
 {
     char buf[128];
 
-    assert_true(weir_blkfront_poll(h.bf, 0) < 0);
-    weir_front_bus_poll(&h.bus);
-    assert_int_equal(get_front("state"), 5);
-    assert_true(weir_fake_store_get(h.store, BLK_FPATH "/error", buf,
+    assert_true(weir_blkfront_poll(h.w.bf, 0) < 0);
+    weir_front_bus_poll(&h.w.bus);
+    assert_int_equal(lone_front_get(&h.w, "state"), 5);
+    assert_true(weir_fake_store_get(h.w.store, BLK_FPATH "/error", buf,
                                     sizeof(buf)) >= 0);
     assert_string_equal(buf, reason);
     assert_int_equal(done_count, 1);
     assert_int_equal(last_status, -WEIR_ENOTCONN);
-    assert_int_equal(weir_blkfront_submit(h.bf, 0, read_io()), -WEIR_ENOTCONN);
+    assert_int_equal(weir_blkfront_submit(h.w.bf, 0, read_io()),
+                     -WEIR_ENOTCONN);
 }
 
 #define NOT_ASKED "the backend answered what was not asked"
@@ -225,7 +179,7 @@ static void test_answer_with_an_id_out_of_range(void **state)
 
     (void)state;
     connect_both();
-    assert_int_equal(weir_blkfront_submit(h.bf, 0, read_io()), 0);
+    assert_int_equal(weir_blkfront_submit(h.w.bf, 0, read_io()), 0);
     rsp = take();
     rsp.id = (rsp.id & ~0xffffull) | 4000;
     answer(&rsp);
@@ -238,7 +192,7 @@ static void test_answer_to_what_is_not_outstanding(void **state)
 
     (void)state;
     connect_both();
-    assert_int_equal(weir_blkfront_submit(h.bf, 0, read_io()), 0);
+    assert_int_equal(weir_blkfront_submit(h.w.bf, 0, read_io()), 0);
     rsp = take();
     rsp.id ^= 1;
     answer(&rsp);
@@ -251,7 +205,7 @@ static void test_answer_of_another_operation(void **state)
 
     (void)state;
     connect_both();
-    assert_int_equal(weir_blkfront_submit(h.bf, 0, read_io()), 0);
+    assert_int_equal(weir_blkfront_submit(h.w.bf, 0, read_io()), 0);
     rsp = take();
     rsp.operation = WEIR_BLKIF_OP_WRITE;
     answer(&rsp);
@@ -264,13 +218,13 @@ static void test_second_answer_to_one_request(void **state)
 
     (void)state;
     connect_both();
-    assert_int_equal(weir_blkfront_submit(h.bf, 0, read_io()), 0);
+    assert_int_equal(weir_blkfront_submit(h.w.bf, 0, read_io()), 0);
     rsp = take();
     answer(&rsp);
-    assert_int_equal(weir_blkfront_poll(h.bf, 0), 1);
+    assert_int_equal(weir_blkfront_poll(h.w.bf, 0), 1);
     assert_int_equal(last_status, 0);
     done_count = 0;
-    assert_int_equal(weir_blkfront_submit(h.bf, 0, read_io()), 0);
+    assert_int_equal(weir_blkfront_submit(h.w.bf, 0, read_io()), 0);
     other = take();
     assert_true(other.id != rsp.id); /* the same slot, another generation */
     answer(&rsp);
@@ -283,7 +237,7 @@ static void test_more_answers_than_requests(void **state)
 
     (void)state;
     connect_both();
-    assert_int_equal(weir_blkfront_submit(h.bf, 0, read_io()), 0);
+    assert_int_equal(weir_blkfront_submit(h.w.bf, 0, read_io()), 0);
     hdr = h.map.addr;
     hdr->rsp_prod += 2;
     expect_closed("the backend's ring index is impossible");
@@ -296,11 +250,11 @@ static void test_status_never_heard_of_is_an_error(void **state)
     (void)state;
     connect_both();
     for (int status = -5; status < 5; status += 3) {
-        assert_int_equal(weir_blkfront_submit(h.bf, 0, read_io()), 0);
+        assert_int_equal(weir_blkfront_submit(h.w.bf, 0, read_io()), 0);
         rsp = take();
         rsp.status = (int16_t)(status * 1000 + 7);
         answer(&rsp);
-        assert_int_equal(weir_blkfront_poll(h.bf, 0), 1);
+        assert_int_equal(weir_blkfront_poll(h.w.bf, 0), 1);
         assert_int_equal(last_status, -WEIR_EIO);
     }
 }
@@ -309,12 +263,12 @@ static void test_backend_that_disappears_ends_io(void **state)
 {
     (void)state;
     connect_both();
-    assert_int_equal(weir_blkfront_submit(h.bf, 0, read_io()), 0);
-    assert_int_equal(weir_fake_store_rm(h.store, BLK_BPATH), 0);
-    weir_front_bus_poll(&h.bus);
+    assert_int_equal(weir_blkfront_submit(h.w.bf, 0, read_io()), 0);
+    assert_int_equal(weir_fake_store_rm(h.w.store, BLK_BPATH), 0);
+    weir_front_bus_poll(&h.w.bus);
     assert_int_equal(done_count, 1);
     assert_int_equal(last_status, -WEIR_ENOTCONN);
-    assert_int_equal(get_front("state"), 6);
+    assert_int_equal(lone_front_get(&h.w, "state"), 6);
 }
 
 static void test_garbage_sizes_are_refused(void **state)
@@ -327,18 +281,19 @@ static void test_garbage_sizes_are_refused(void **state)
 
     (void)state;
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        set_back("state", "1");
-        set(BLK_FPATH "/state", "1", BLK_FRONT, BLK_BACK);
-        h.bf = NULL;
+        lone_front_set_back(&h.w, "state", "1");
+        lone_front_set_front(&h.w, "state", "1");
+        h.w.bf = NULL;
         begin_open();
-        set_back("sectors", bad[i][0]);
-        set_back("sector-size", bad[i][1]);
-        set_back("state", "4");
+        lone_front_set_back(&h.w, "sectors", bad[i][0]);
+        lone_front_set_back(&h.w, "sector-size", bad[i][1]);
+        lone_front_set_back(&h.w, "state", "4");
         expect_front_state(5);
-        set_back("state", "6"); /* as a backend answers Closing */
+        lone_front_set_back(&h.w, "state",
+                            "6"); /* as a backend answers Closing */
         pthread_join(h.opener, NULL);
         assert_int_equal(h.open_result, -WEIR_ENOTCONN);
-        assert_null(h.bf);
+        assert_null(h.w.bf);
     }
 }
 
@@ -349,18 +304,18 @@ static void test_pages_still_mapped_are_not_given_to_others(void **state)
 
     (void)state;
     connect_both();
-    set_back("state", "6");
-    weir_blkfront_close(h.bf);
-    h.bf = NULL;
-    before = weir_fake_pages(h.fport);
+    lone_front_set_back(&h.w, "state", "6");
+    weir_blkfront_close(h.w.bf);
+    h.w.bf = NULL;
+    before = weir_fake_pages(h.w.fport);
     /* The ring's page is not free: the backend still has it. */
-    assert_int_equal(h.fport->ops->alloc_pages(h.fport, 64, &fresh), 0);
+    assert_int_equal(h.w.fport->ops->alloc_pages(h.w.fport, 64, &fresh), 0);
     memset(fresh, 0x77, 64 * 4096);
     assert_int_not_equal(*(volatile uint8_t *)h.map.addr, 0x77);
-    h.fport->ops->free_pages(h.fport, fresh, 64);
+    h.w.fport->ops->free_pages(h.w.fport, fresh, 64);
     let_go();
-    weir_gnttab_reap(&h.gnttab);
-    assert_int_equal(weir_fake_pages(h.fport), before - 1);
+    weir_gnttab_reap(&h.w.gnttab);
+    assert_int_equal(weir_fake_pages(h.w.fport), before - 1);
 }
 
 /* It keeps each ring it was ever given, and asks for the next. */
@@ -371,25 +326,25 @@ static void test_backend_that_starts_anew_for_ever_takes_no_memory(void **state)
 
     (void)state;
     connect_both();
-    pages = weir_fake_pages(h.fport);
+    pages = weir_fake_pages(h.w.fport);
     memset(kept, 0, sizeof(kept));
     for (unsigned i = 0; i < 50; i++) {
-        set_back("state", "2");
-        weir_front_bus_poll(&h.bus);
-        assert_int_equal(get_front("state"), 3);
+        lone_front_set_back(&h.w, "state", "2");
+        weir_front_bus_poll(&h.w.bus);
+        assert_int_equal(lone_front_get(&h.w, "state"), 3);
         kept[i].dom = BLK_FRONT;
-        kept[i].ref = (grant_ref_t)get_front("ring-ref");
-        assert_int_equal(h.bport->ops->map(h.bport, &kept[i], 1), 0);
-        set_back("state", "4");
-        weir_front_bus_poll(&h.bus);
-        assert_int_equal(get_front("state"), 4);
+        kept[i].ref = (grant_ref_t)lone_front_get(&h.w, "ring-ref");
+        assert_int_equal(h.w.bport->ops->map(h.w.bport, &kept[i], 1), 0);
+        lone_front_set_back(&h.w, "state", "4");
+        weir_front_bus_poll(&h.w.bus);
+        assert_int_equal(lone_front_get(&h.w, "state"), 4);
     }
-    assert_int_equal(weir_fake_pages(h.fport), pages);
+    assert_int_equal(weir_fake_pages(h.w.fport), pages);
     for (unsigned i = 0; i < 50; i++) {
         struct weir_unmap_op un = {.addr = kept[i].addr,
                                    .handle = kept[i].handle};
 
-        h.bport->ops->unmap(h.bport, &un, 1);
+        h.w.bport->ops->unmap(h.w.bport, &un, 1);
     }
 }
 

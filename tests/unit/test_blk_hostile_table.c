@@ -15,22 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/blk_world.h"
+#include "tests/unit/lone_front.h"
 
 #define PAGES  50
 #define ROUNDS 20000
 
-struct world {
-    struct weir_fake_machine *machine;
-    struct weir_fake_store *store;
-    struct weir_port *fport, *bport;
-    struct weir_gnttab gnttab;
-    struct weir_front_bus bus;
-    struct weir_blkfront *bf;
-    struct weir_blkif_back_ring ring;
-};
-
-static struct world w;
+static struct lone_front w;
+static struct weir_blkif_back_ring back_ring;
 static unsigned done_count;
 static int last_status;
 static volatile uint32_t scribbling;
@@ -42,62 +33,20 @@ static void done(struct weir_blkfront_io *io, int status)
     done_count++;
 }
 
-static void set(const char *path, const char *value, domid_t owner, int reader)
-{
-    assert_int_equal(weir_fake_store_set(w.store, path, value), 0);
-    assert_int_equal(weir_fake_store_own(w.store, path, owner, reader), 0);
-}
-
-static void set_back(const char *key, const char *value)
-{
-    char path[128];
-
-    snprintf(path, sizeof(path), BLK_BPATH "/%s", key);
-    set(path, value, BLK_BACK, BLK_FRONT);
-}
-
-static unsigned get_front(const char *key)
-{
-    char path[128], buf[64] = "";
-
-    snprintf(path, sizeof(path), BLK_FPATH "/%s", key);
-    weir_fake_store_get(w.store, path, buf, sizeof(buf));
-    return (unsigned)strtoul(buf, NULL, 10);
-}
-
 static int start(void **state)
 {
     (void)state;
-    w.machine = weir_fake_machine_new(8192);
-    w.fport = weir_fake_domain_add(w.machine, BLK_FRONT, 0);
-    w.bport = weir_fake_domain_add(w.machine, BLK_BACK, 0);
-    assert_int_equal(weir_fake_store_new(&w.store), 0);
-    set("/local/domain/5/device", "", BLK_FRONT, -1);
-    set(BLK_FPATH, "", BLK_FRONT, BLK_BACK);
-    set(BLK_FPATH "/backend", BLK_BPATH, BLK_FRONT, BLK_BACK);
-    set(BLK_FPATH "/backend-id", "2", BLK_FRONT, BLK_BACK);
-    set(BLK_BPATH, "", BLK_BACK, BLK_FRONT);
-    set_back("feature-max-indirect-segments", "256");
-    set_back("sectors", "2048");
-    set_back("state", "2");
-    assert_int_equal(weir_gnttab_init(&w.gnttab, w.fport), 0);
-    w.bus.port = w.fport;
-    w.bus.gnttab = &w.gnttab;
-    assert_int_equal(weir_fake_store_connect(w.store, &w.bus.xs, BLK_FRONT), 0);
+    lone_front_start(&w);
+    lone_front_set_back(&w, "feature-max-indirect-segments", "256");
+    lone_front_set_back(&w, "sectors", "2048");
+    lone_front_set_back(&w, "state", "2");
     return 0;
 }
 
 static int stop(void **state)
 {
     (void)state;
-    set_back("state", "6");
-    if (w.bf != NULL)
-        weir_blkfront_close(w.bf);
-    weir_gnttab_reap(&w.gnttab);
-    weir_fake_store_disconnect(w.store, &w.bus.xs);
-    weir_fake_store_free(w.store);
-    assert_int_equal(weir_gnttab_fini(&w.gnttab), 0);
-    assert_int_equal(weir_fake_machine_free(w.machine), 0);
+    lone_front_stop(&w);
     return 0;
 }
 
@@ -122,11 +71,11 @@ static void connect_both(struct weir_unmap_op *un)
     void *result, *ring;
 
     assert_int_equal(pthread_create(&opener, NULL, open_front, NULL), 0);
-    while (get_front("state") != 3)
+    while (lone_front_get(&w, "state") != 3)
         sched_yield();
-    ring = map(get_front("ring-ref"), un);
-    assert_int_equal(weir_blkif_back_init(&w.ring, &ring, 1), 0);
-    set_back("state", "4");
+    ring = map((grant_ref_t)lone_front_get(&w, "ring-ref"), un);
+    assert_int_equal(weir_blkif_back_init(&back_ring, &ring, 1), 0);
+    lone_front_set_back(&w, "state", "4");
     pthread_join(opener, &result);
     assert_null(result);
 }
@@ -149,15 +98,15 @@ static struct weir_blkif_request_indirect transfer(struct weir_blkfront_io *io)
     union weir_blkif_request req;
 
     assert_int_equal(weir_blkfront_submit(w.bf, 0, io), 0);
-    assert_int_equal(weir_blkif_back_available(&w.ring), 1);
-    assert_int_equal(weir_blkif_back_get(&w.ring, &req), 1);
+    assert_int_equal(weir_blkif_back_available(&back_ring), 1);
+    assert_int_equal(weir_blkif_back_get(&back_ring, &req), 1);
     assert_int_equal(req.indirect.operation, WEIR_BLKIF_OP_INDIRECT);
     assert_int_equal(req.indirect.nr_segments, PAGES);
     memset(&rsp, 0, sizeof(rsp));
     rsp.id = req.rw.id;
     rsp.operation = req.rw.operation;
-    assert_int_equal(weir_blkif_back_put(&w.ring, &rsp), 0);
-    weir_blkif_back_push(&w.ring);
+    assert_int_equal(weir_blkif_back_put(&back_ring, &rsp), 0);
+    weir_blkif_back_push(&back_ring);
     assert_int_equal(weir_blkfront_poll(w.bf, 0), 1);
     return req.indirect;
 }
