@@ -16,6 +16,9 @@
 #include "tests/unit/abi_same.h"
 
 #include <xen/xen.h>
+#include <xen/arch-x86/cpuid.h>
+#include <xen/arch-x86/hvm/start_info.h>
+#include <xen/elfnote.h>
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
@@ -33,6 +36,7 @@
 #include "ring/grant_abi.h"
 #include "ring/netif_ring.h"
 #include "ring/port.h"
+#include "ring/start_abi.h"
 #include "ring/xenbus_abi.h"
 #include "ring/xs_abi.h"
 #include "xenbus/state.h"
@@ -210,6 +214,53 @@ SAME(WEIR_EOVERFLOW, EOVERFLOW);
 SAME(WEIR_EOPNOTSUPP, EOPNOTSUPP);
 SAME(WEIR_ENOTCONN, ENOTCONN);
 SAME(WEIR_ETIMEDOUT, ETIMEDOUT);
+
+/* start of day */
+SAME(WEIR_ELFNOTE_HYPERCALL_PAGE, XEN_ELFNOTE_HYPERCALL_PAGE);
+SAME(WEIR_ELFNOTE_GUEST_OS, XEN_ELFNOTE_GUEST_OS);
+SAME(WEIR_ELFNOTE_PHYS32_ENTRY, XEN_ELFNOTE_PHYS32_ENTRY);
+SAME(WEIR_START_MAGIC, XEN_HVM_START_MAGIC_VALUE);
+SAME(WEIR_SIF_PRIVILEGED, SIF_PRIVILEGED);
+SAME(WEIR_SIF_INITDOMAIN, SIF_INITDOMAIN);
+SIZE(struct weir_start_info, struct hvm_start_info);
+FIELD(struct weir_start_info, struct hvm_start_info, magic);
+FIELD(struct weir_start_info, struct hvm_start_info, version);
+FIELD(struct weir_start_info, struct hvm_start_info, flags);
+FIELD(struct weir_start_info, struct hvm_start_info, nr_modules);
+FIELD(struct weir_start_info, struct hvm_start_info, modlist_paddr);
+FIELD(struct weir_start_info, struct hvm_start_info, cmdline_paddr);
+FIELD(struct weir_start_info, struct hvm_start_info, rsdp_paddr);
+FIELD(struct weir_start_info, struct hvm_start_info, memmap_paddr);
+FIELD(struct weir_start_info, struct hvm_start_info, memmap_entries);
+FIELD(struct weir_start_info, struct hvm_start_info, reserved);
+SIZE(struct weir_start_module, struct hvm_modlist_entry);
+FIELD(struct weir_start_module, struct hvm_modlist_entry, paddr);
+FIELD(struct weir_start_module, struct hvm_modlist_entry, size);
+FIELD(struct weir_start_module, struct hvm_modlist_entry, cmdline_paddr);
+FIELD(struct weir_start_module, struct hvm_modlist_entry, reserved);
+SIZE(struct weir_start_memmap, struct hvm_memmap_table_entry);
+FIELD(struct weir_start_memmap, struct hvm_memmap_table_entry, addr);
+FIELD(struct weir_start_memmap, struct hvm_memmap_table_entry, size);
+FIELD(struct weir_start_memmap, struct hvm_memmap_table_entry, type);
+FIELD(struct weir_start_memmap, struct hvm_memmap_table_entry, reserved);
+SAME(WEIR_MEMMAP_RAM, XEN_HVM_MEMMAP_TYPE_RAM);
+SAME(WEIR_MEMMAP_RESERVED, XEN_HVM_MEMMAP_TYPE_RESERVED);
+SAME(WEIR_MEMMAP_ACPI, XEN_HVM_MEMMAP_TYPE_ACPI);
+SAME(WEIR_MEMMAP_NVS, XEN_HVM_MEMMAP_TYPE_NVS);
+SAME(WEIR_MEMMAP_UNUSABLE, XEN_HVM_MEMMAP_TYPE_UNUSABLE);
+SAME(WEIR_MEMMAP_DISABLED, XEN_HVM_MEMMAP_TYPE_DISABLED);
+SAME(WEIR_MEMMAP_PMEM, XEN_HVM_MEMMAP_TYPE_PMEM);
+SAME(WEIR_CPUID_FIRST, XEN_CPUID_FIRST_LEAF);
+SAME(WEIR_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_EBX);
+SAME(WEIR_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_ECX);
+SAME(WEIR_CPUID_SIGNATURE_EDX, XEN_CPUID_SIGNATURE_EDX);
+SAME(WEIR_CPUID_HVM_APIC_ACCESS_VIRT, XEN_HVM_CPUID_APIC_ACCESS_VIRT);
+SAME(WEIR_CPUID_HVM_X2APIC_VIRT, XEN_HVM_CPUID_X2APIC_VIRT);
+SAME(WEIR_CPUID_HVM_IOMMU_MAPPINGS, XEN_HVM_CPUID_IOMMU_MAPPINGS);
+SAME(WEIR_CPUID_HVM_VCPU_ID, XEN_HVM_CPUID_VCPU_ID_PRESENT);
+SAME(WEIR_CPUID_HVM_DOMID, XEN_HVM_CPUID_DOMID_PRESENT);
+SAME(WEIR_CPUID_HVM_EXT_DEST_ID, XEN_HVM_CPUID_EXT_DEST_ID);
+SAME(WEIR_CPUID_HVM_UPCALL_VECTOR, XEN_HVM_CPUID_UPCALL_VECTOR);
 
 static void ring_sizes_agree(void **state)
 {
