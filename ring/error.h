@@ -12,6 +12,7 @@
 enum weir_error {
     WEIR_EPERM = 1,
     WEIR_ENOENT = 2,
+    WEIR_ESRCH = 3,
     WEIR_EIO = 5,
     WEIR_ENXIO = 6,
     WEIR_E2BIG = 7,
@@ -28,6 +29,7 @@ enum weir_error {
     WEIR_EROFS = 30,
     WEIR_ERANGE = 34,
     WEIR_ENOSYS = 38,
+    WEIR_ETIME = 62,
     WEIR_EPROTO = 71, /* the peer broke the protocol: disconnect it */
     WEIR_EOVERFLOW = 75,
     WEIR_EOPNOTSUPP = 95,
