@@ -54,3 +54,5 @@ HV_FUZZ := tests/fuzz/hv_fake.c $(filter-out %pagewin.c %pagewin_probe.c \
 FUZZERS += hvdom hvctl
 FUZZ_SRC_hvdom := $(HV_FUZZ)
 FUZZ_SRC_hvctl := $(HV_FUZZ)
+
+include hypervisor/client/xen.mk

@@ -40,6 +40,8 @@ enum weir_seal_allow {
     WEIR_SEAL_BLKDEV = 1 << 5,  /* ioctl BLKDISCARD, BLKSECDISCARD,
                                    BLKZEROOUT, BLKGETSIZE64 alone */
     WEIR_SEAL_ACCEPT = 1 << 6,  /* accept4; getsockopt(SO_PEERCRED) */
+    WEIR_SEAL_XEN = 1 << 7,     /* not process domains: /dev/xen/ gntdev,
+                                   evtchn (hypervisor/client/xen.h) */
 };
 
 /* fd: normally WEIR_FD_HV.  *out lives until the process ends. */

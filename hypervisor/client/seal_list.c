@@ -22,13 +22,16 @@
 #include "hypervisor/client/breakable.h"
 #include "hypervisor/client/process.h"
 
+#include <xen/evtchn.h>
+#include <xen/gntdev.h>
+
 #define LOW32 WEIR_SEAL_LOW32
 /* What pthread_create of glibc (and musl) asks of clone(2). */
 #define THREAD_FLAGS                                                           \
     (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |        \
      CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                      \
      CLONE_CHILD_CLEARTID)
-#define RW   (PROT_READ | PROT_WRITE)
+#define RW   ((uint64_t)(PROT_READ | PROT_WRITE))
 #define ANON (MAP_PRIVATE | MAP_ANONYMOUS)
 
 #define SYS(call) .nr = SCMP_SYS(call), .name = #call
@@ -156,6 +159,19 @@ const struct weir_seal_rule weir_seal_rules[] = {
     {SYS(getsockopt), .sets = WEIR_SEAL_ACCEPT, .args = "SO_PEERCRED",
      .match = {ARG(1, LOW32, SOL_SOCKET), ARG(2, LOW32, SO_PEERCRED)},
      .why = "who connected"},
+    /* a domain of a hypervisor's own: no window, descriptors of the drivers
+     * opened before the seal */
+    {SYS(mmap), .sets = WEIR_SEAL_XEN, .args = "shared, not executable",
+     .match = {ARG(0, ~0ull, 0), ARG(2, ~RW, 0), ARG(3, ~0ull, MAP_SHARED)},
+     .why = "pages of other domains"},
+    IOCTL(IOCTL_GNTDEV_MAP_GRANT_REF, WEIR_SEAL_XEN, "pages of other domains"),
+    IOCTL(IOCTL_GNTDEV_GET_OFFSET_FOR_VADDR, WEIR_SEAL_XEN, "to unmap"),
+    IOCTL(IOCTL_GNTDEV_UNMAP_GRANT_REF, WEIR_SEAL_XEN, "to unmap"),
+    IOCTL(IOCTL_GNTDEV_GRANT_COPY, WEIR_SEAL_XEN, "packets"),
+    IOCTL(IOCTL_EVTCHN_BIND_INTERDOMAIN, WEIR_SEAL_XEN, "event channels"),
+    IOCTL(IOCTL_EVTCHN_BIND_UNBOUND_PORT, WEIR_SEAL_XEN, "event channels"),
+    IOCTL(IOCTL_EVTCHN_UNBIND, WEIR_SEAL_XEN, "event channels"),
+    IOCTL(IOCTL_EVTCHN_NOTIFY, WEIR_SEAL_XEN, "event channels"),
 #if WEIR_SANITIZED
     /* The sanitizers' runtime: shadow memory, reports, leak search.  Such a
      * build is for tests: it can map over its own window.  fork, exec,
