@@ -20,6 +20,16 @@
 #define WEIR_VM_PFN_CONSOLE UINT64_C(0xFEFFC)
 #define WEIR_VM_PFN_STORE   UINT64_C(0xFEFFD)
 
+/* I/O ports, a byte each, that the ACPI tables name.  A write of
+ * WEIR_VM_SLEEP_S5 to SLEEP is a power-off, of WEIR_VM_RESET_VALUE to RESET a
+ * reboot; SLEEP_STATUS reads 0. */
+#define WEIR_VM_PORT_SLEEP        0x404
+#define WEIR_VM_PORT_SLEEP_STATUS 0x405
+#define WEIR_VM_PORT_RESET        0x406
+#define WEIR_VM_SLEEP_TYPE        5 /* of _S5 */
+#define WEIR_VM_SLEEP_S5          (WEIR_VM_SLEEP_TYPE << 2 | 1 << 5)
+#define WEIR_VM_RESET_VALUE       1
+
 #define WEIR_VM_MAP_MAX 8
 
 struct weir_vm_range {
