@@ -16,8 +16,9 @@ check 'hypervisor/*' 'ring/|hypervisor/'
 check 'frontends/*' 'ring/|xenbus/|frontends/'
 check 'backends/*' 'ring/|xenbus/|hypervisor/client/|backends/'
 # weir-hv itself is neither its client library nor the loader.
-if git ls-files hypervisor | grep -v '^hypervisor/client/' |
-    grep -E '\.[ch]$' | xargs -r grep -nE '#include "(xenbus|frontends|backends)/'; then
+if git ls-files hypervisor | grep -vE '^hypervisor/(client|loader)/' |
+    grep -E '\.[ch]$' | xargs -r grep -nE \
+    '#include "(xenbus|frontends|backends|hypervisor/loader)/'; then
     fail=1
 fi
 # The public headers compile alone.
