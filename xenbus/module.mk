@@ -4,7 +4,7 @@ XS_CLIENT := xenbus/client.c xenbus/client_ops.c xenbus/client_key.c \
 	xenbus/ring_transport.c xenbus/state.c
 
 $(call freelib,weir-xenbus,$(XS_WIRE) $(XS_CLIENT))
-$(call lib,weir-xshosted,xenbus/socket.c)
+$(call lib,weir-xshosted,xenbus/socket.c xenbus/device.c)
 
 MAN_PAGES += xenbus/weir-xenstored.8
 INSTALL_HEADERS += xenbus/wire.h xenbus/client.h xenbus/state.h xenbus/socket.h
