@@ -178,8 +178,8 @@ static int vbd_publish(struct weir_back_dev *dev, weir_xs_tx tx)
 {
     struct weir_vbd *v = vbd_of(dev);
     const struct node nodes[] = {
-        {"feature-flush-cache", v->lim.flush},
-        {"feature-barrier", v->lim.barrier},
+        {"feature-flush-cache", 1},
+        {"feature-barrier", 1},
         {"feature-persistent", 1},
         {"feature-max-indirect-segments", WEIR_BLK_MAX_INDIRECT},
         {"max-ring-page-order", WEIR_BLK_RING_ORDER},

@@ -256,10 +256,30 @@ static void open_dev(struct weir_back_slot *s)
         return;
     }
     s->open = true;
-    s->stale_peer = frontend_state(d) == WEIR_XENBUS_CONNECTED;
+    if (!s->announced)
+        s->stale_peer = frontend_state(d) == WEIR_XENBUS_CONNECTED;
     weir_back_answer(d->be, WEIR_RES_EV_ATTACHED, &d->res, NULL);
     if (init_dev(s))
         weir_back_follow(s);
+}
+
+/* InitWait with what can be told without the resources.  A frontend may
+ * publish on that, which is followed up when they are there. */
+static void announce_dev(struct weir_back_slot *s)
+{
+    if (!s->announced || s->has_resource || !s->in_registry ||
+        s->dev->state != WEIR_XENBUS_INITIALISING)
+        return;
+    s->stale_peer = frontend_state(s->dev) == WEIR_XENBUS_CONNECTED;
+    init_dev(s);
+}
+
+void weir_back_announce(struct weir_back_slot *s)
+{
+    s->announced = true;
+    weir_back_probe(s);
+    if (s->dev != NULL)
+        announce_dev(s);
 }
 
 void weir_back_probe(struct weir_back_slot *s)
@@ -279,7 +299,7 @@ void weir_back_probe(struct weir_back_slot *s)
     }
     err = read_frontend_path(d);
     if (err == -ENOENT) {
-        if (!s->has_resource)
+        if (!s->has_resource && !s->announced)
             weir_back_release(s);
         return;
     }
@@ -290,6 +310,7 @@ void weir_back_probe(struct weir_back_slot *s)
     }
     s->in_registry = true;
     weir_back_watch(d, true);
+    announce_dev(s);
     open_dev(s);
 }
 
@@ -324,6 +345,9 @@ void weir_back_detach(struct weir_back_slot *s)
     bool again = s->detaching;
 
     s->detaching = true;
+    /* Toolstacks wait for Closed, also of one that never was open. */
+    if (!s->open && s->in_registry && !again)
+        set_state(s->dev, WEIR_XENBUS_CLOSED);
     if (!s->open || !s->in_registry || again) {
         weir_back_release(s);
         return;

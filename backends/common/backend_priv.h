@@ -18,6 +18,7 @@ struct weir_back_slot {
     struct weir_back_dev *dev; /* NULL: free */
     bool in_registry;          /* directory read, frontend watched */
     bool has_resource;
+    bool announced;              /* InitWait before the resources come */
     bool open;                   /* cls->open succeeded */
     bool stale_peer;             /* the frontend is a predecessor's still */
     bool detaching;              /* DETACH came: release when closed */
@@ -56,6 +57,7 @@ void weir_back_probe(struct weir_back_slot *s);
 void weir_back_follow(struct weir_back_slot *s);
 /* Resources came or are to go. */
 void weir_back_resource(struct weir_back_slot *s);
+void weir_back_announce(struct weir_back_slot *s);
 void weir_back_detach(struct weir_back_slot *s);
 void weir_back_resized(struct weir_back_slot *s);
 /* Broken: disconnect, say why, go to Closing. */

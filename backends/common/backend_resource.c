@@ -48,6 +48,21 @@ static int attach(struct weir_backend *be, const struct weir_back_class *cls,
     return 0;
 }
 
+static int announce(struct weir_backend *be, const struct weir_back_class *cls,
+                    const struct weir_resource *res)
+{
+    domid_t frontend = (domid_t)res->frontend;
+    struct weir_back_slot *s = weir_back_find(be, cls, frontend, res->devid);
+
+    if (s == NULL)
+        s = weir_back_add(be, cls, frontend, res->devid);
+    if (s == NULL || s->has_resource || s->announced)
+        return s == NULL ? -ENOSPC : -EEXIST;
+    s->dev->res = *res;
+    weir_back_announce(s);
+    return 0;
+}
+
 int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
                       const int *fds, unsigned nfds)
 {
@@ -61,6 +76,8 @@ int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
     }
     if (res->op == WEIR_RES_ATTACH)
         return attach(be, cls, res, fds, nfds);
+    if (res->op == WEIR_RES_ANNOUNCE)
+        return announce(be, cls, res);
     close_all(fds, nfds);
     s = weir_back_find(be, cls, (domid_t)res->frontend, res->devid);
     if (s == NULL)

@@ -8,7 +8,7 @@
  * not trust what the domain answers.
  *
  *   manager -> domain   struct weir_resource + descriptors (ATTACH, RESIZE),
- *                       without (DETACH, PING)
+ *                       without (DETACH, PING, ANNOUNCE)
  *   domain  -> manager  struct weir_resource_event, no descriptors
  */
 #ifndef WEIR_BACKENDS_COMMON_RESOURCE_ABI_H
@@ -25,6 +25,9 @@ enum weir_res_op {
     WEIR_RES_DETACH = 2, /* the toolstack removes the device: release it */
     WEIR_RES_RESIZE = 3, /* look at the descriptor's size again */
     WEIR_RES_PING = 4,   /* heartbeat: answered by the control thread */
+    /* ATTACH comes later, when scripts that wait for InitWait have run: the
+     * device goes there with what is known of it. */
+    WEIR_RES_ANNOUNCE = 5,
 };
 enum weir_res_class { WEIR_RES_VBD = 1, WEIR_RES_VIF = 2 };
 
