@@ -8,6 +8,14 @@ root=$lab_dir/root
 lab_root root "$lab_here/in/host.sh"
 lab_weir "$root"
 lab_bin "$root" "$B/tests/webguest" curl
+# Tests of what differs from kernel to kernel run there too.
+mkdir "$root/t" "$root/t/bin" "$root/t/tests"
+for t in hv_puppet hv_domains hv_events hv_grant_ends hv_grants test_dd_host \
+    test_dd_sandbox test_hv_held test_pagewin test_verify; do
+    lab_bin "$root" "$B/tests/$t"
+    mv "$root/usr/bin/$t" "$root/t/tests"
+done
+cp "$B/bin/weir-hv" "$root/t/bin"
 mkdir "$lab_dir/files"
 head -c 8M /dev/urandom >"$lab_dir/files/random"
 (cd "$lab_dir/files" && sha256sum random) >"$root/lab/sums"

@@ -4,7 +4,9 @@
 $(call helper,kvm_caps,tests/lab/kvm_caps.c,)
 
 LABS := host
-LAB_PROGRAMS := $(B)/tests/webguest $(B)/tests/kvm_caps
+LAB_PROGRAMS := $(patsubst %,$(B)/tests/%,webguest kvm_caps hv_puppet \
+	hv_domains hv_events hv_grant_ends hv_grants test_dd_host \
+	test_dd_sandbox test_hv_held test_pagewin test_verify)
 
 .PHONY: labs $(LABS:%=lab-%) $(LABS:%=lab-%-run)
 labs: $(LABS:%=lab-%)

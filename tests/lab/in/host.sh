@@ -45,4 +45,12 @@ gone() {
     ! ls -d /sys/fs/cgroup/weir /sys/class/net/vif* 2>/dev/null
 }
 check "nothing left" gone
+
+cd /t
+for t in tests/*; do
+    case $t in
+    */hv_puppet) ;;
+    *) check "$t" env B=/t timeout 60 "$t" ;;
+    esac
+done
 lab_over

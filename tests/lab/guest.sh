@@ -1,0 +1,25 @@
+# guest.sh, sourced after lab.sh: stock Debian guests for VM domains.
+#
+#   lab_guest ROOT PROGRAM...   a tree that boots as a guest: $lab_dir/ROOT
+#   lab_guest_initrd            $lab_dir/initrd.cpio.gz: mounts root=
+# The tree becomes an ext4 image (lab_ext4) or an initramfs (lab_pack).  The
+# kernel is $lab_vmlinuz as it came.
+lab_guest() {
+    local root=$lab_dir/$1 p
+    lab_root "$1" "$lab_here/in/guest/boot"
+    shift
+    rm "$root/init" "$root/lab/start"
+    ln -s bin/busybox "$root/init"
+    cp "$lab_here/in/guest/inittab" "$root/etc/inittab"
+    cp "$lab_here/in/guest/shell" "$root/lab/shell"
+    lab_bin "$root" fio xenstore-ls xenstore-read xenstore-write \
+        xenstore-list xenstore-watch ip bridge "$@"
+    lab_modules "$root" xen-blkfront xen-netfront ext4
+}
+
+lab_guest_initrd() {
+    lab_root initrd "$lab_here/in/guest/boot"
+    cp "$lab_here/in/guest/init" "$lab_dir/initrd/init"
+    lab_modules "$lab_dir/initrd" xen-blkfront ext4 "$@"
+    lab_pack "$lab_dir/initrd"
+}

@@ -1,0 +1,94 @@
+# console.sh, sourced after lib.sh: talks to guests over their consoles
+# (guest/shell is the other end).
+#
+#   guest_open NAME [SECONDS]         opens the console, waits for the guest
+#   guest_do NAME SECONDS COMMAND     its output; its exit code; 99: no answer
+#   guest_start NAME COMMAND          does not wait; guest_wait NAME SECONDS
+#   guest_close NAME
+# A guest's console is kept in /tmp/NAME.con.
+
+# Numbers go on in subshells.
+guest_next() {
+    guest_seq=$(($(cat /tmp/guest.seq 2>/dev/null || echo 0) + 1))
+    echo $guest_seq >/tmp/guest.seq
+}
+
+guest_open() {
+    : >"/tmp/$1.con"
+    rm -f "/tmp/$1.in"
+    mkfifo "/tmp/$1.in"
+    sleep 100000 >"/tmp/$1.in" &
+    echo $! >"/tmp/$1.pids"
+    weir console "$1" <"/tmp/$1.in" >"/tmp/$1.con" 2>&1 &
+    echo $! >>"/tmp/$1.pids"
+    until_ok "${2:-60}" grep -q '^@ready' "/tmp/$1.con"
+}
+
+# The console is in the machine's log afterwards.
+guest_close() {
+    [ -e "/tmp/$1.pids" ] || return 0
+    kill $(cat "/tmp/$1.pids") 2>/dev/null
+    rm "/tmp/$1.pids"
+    echo "-- console of $1"
+    tr -d '\r' <"/tmp/$1.con" | sed "s/^/$1: /"
+    echo "-- end of the console of $1"
+}
+
+guest_start() {
+    guest_next
+    echo "$guest_seq $2" >"/tmp/$1.in"
+}
+
+guest_wait() {
+    until_ok "$2" grep -q "^@$guest_seq [0-9]" "/tmp/$1.con" || {
+        echo "$1 gives no answer within $2 s"
+        return 99
+    }
+    sed -n "/^@$guest_seq begin/,/^@$guest_seq [0-9]/p" "/tmp/$1.con" |
+        grep -v "^@$guest_seq "
+    return "$(sed -n "s/^@$guest_seq \([0-9]*\).*/\1/p" "/tmp/$1.con")"
+}
+
+guest_do() {
+    guest_start "$1" "$3"
+    guest_wait "$1" "$2"
+}
+
+# A shell line for a guest: waits up to 10 s until CONDITION holds.
+guest_until() {
+    echo "n=0; until $1; do n=\$((n+1)); [ \$n -lt 50 ] || exit 1; sleep 0.2; done"
+}
+
+# 64 MiB each way between the bridge and a file on the guest's disk.
+guest_send() { # NAME ADDRESS SOURCE SUM
+    guest_start "$1" "nc -l -p 5000 >/root/data"
+    sleep 1
+    nc "$2" 5000 <"$3" && guest_wait "$1" 60 &&
+        guest_do "$1" 60 "sha256sum /root/data" | grep "$4"
+}
+
+guest_receive() { # NAME BRIDGE-ADDRESS SUM
+    nc -l -p 5001 >/tmp/data &
+    guest_nc=$!
+    sleep 1
+    guest_do "$1" 120 "nc $2 5001 </root/data" || {
+        kill $guest_nc
+        return 1
+    }
+    wait $guest_nc && sha256sum /tmp/data | grep "$3"
+}
+
+guest_fio() { # NAME
+    guest_do "$1" 120 "fio --name=v --filename=/root/fio --size=${2:-48m} \
+--rw=randwrite --bsrange=4k-64k --ioengine=libaio --iodepth=16 --direct=1 \
+--verify=crc32c --verify_fatal=1 --do_verify=1"
+}
+
+# What a command took, for the log.
+timed() { # WHAT COMMAND...
+    timed_what=$1
+    timed_from=$(cut -d. -f1 /proc/uptime)
+    shift
+    "$@"
+    echo "$timed_what: $(($(cut -d. -f1 /proc/uptime) - timed_from)) s"
+}
