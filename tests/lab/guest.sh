@@ -2,6 +2,7 @@
 #
 #   lab_guest ROOT PROGRAM...   a tree that boots as a guest: $lab_dir/ROOT
 #   lab_guest_initrd            $lab_dir/initrd.cpio.gz: mounts root=
+#   lab_guest_driver ROOT P...  one that boots as a driver domain
 # The tree becomes an ext4 image (lab_ext4) or an initramfs (lab_pack).  The
 # kernel is $lab_vmlinuz as it came.
 lab_guest() {
@@ -12,8 +13,7 @@ lab_guest() {
     ln -s bin/busybox "$root/init"
     cp "$lab_here/in/guest/inittab" "$root/etc/inittab"
     cp "$lab_here/in/guest/shell" "$root/lab/shell"
-    lab_bin "$root" fio xenstore-ls xenstore-read xenstore-write \
-        xenstore-list xenstore-watch ip bridge "$@"
+    lab_bin "$root" ip bridge "$@"
     lab_modules "$root" xen-blkfront xen-netfront ext4
 }
 
@@ -22,4 +22,13 @@ lab_guest_initrd() {
     cp "$lab_here/in/guest/init" "$lab_dir/initrd/init"
     lab_modules "$lab_dir/initrd" xen-blkfront ext4 "$@"
     lab_pack "$lab_dir/initrd"
+}
+
+# A tree that boots as a driver domain with the kernel's own backends.
+lab_guest_driver() { # ROOT PROGRAM...
+    local root=$lab_dir/$1
+    lab_guest "$@" xenstore-ls xenstore-read xenstore-write xenstore-list \
+        xenstore-exists xenstore-watch modprobe
+    cp "$lab_here/in/guest/backend" "$root/lab"
+    lab_modules "$root" xen-blkback xen-netback bridge
 }

@@ -9,7 +9,7 @@
 . "$lab_here/guest.sh"
 mode=${1:-s}
 lab_begin "linux-$mode"
-lab_guest tree
+lab_guest tree fio
 lab_ext4 "$lab_dir/tree" "$lab_dir/root.img" 384M
 lab_guest_initrd
 head -c 64M /dev/urandom >"$lab_dir/data.img"
