@@ -8,6 +8,7 @@
 #ifndef WEIR_HYPERVISOR_CLIENT_CONTROL_H
 #define WEIR_HYPERVISOR_CLIENT_CONTROL_H
 
+#include "ring/hypercall_abi.h"
 #include "ring/port.h"
 
 struct weir_hvctl;
@@ -18,16 +19,8 @@ enum weir_dom_state {
     WEIR_DOM_PAUSED,
     WEIR_DOM_DYING,
     WEIR_DOM_CRASHED,
-    WEIR_DOM_SHUTDOWN, /* a VM ended itself; shutdown says how */
-};
-
-/* Why a guest shut itself down: Xen's SHUTDOWN_* codes. */
-enum weir_dom_shutdown {
-    WEIR_SHUTDOWN_POWEROFF = 0,
-    WEIR_SHUTDOWN_REBOOT = 1,
-    WEIR_SHUTDOWN_SUSPEND = 2,
-    WEIR_SHUTDOWN_CRASH = 3,
-    WEIR_SHUTDOWN_WATCHDOG = 4,
+    WEIR_DOM_SHUTDOWN, /* a VM ended itself; shutdown (WEIR_SHUTDOWN_*) says
+                          how */
 };
 
 enum weir_dom_kind { WEIR_DOM_PROCESS = 0, WEIR_DOM_VM };
@@ -64,7 +57,7 @@ struct weir_hv_dominfo {
     uint64_t faults, hypercalls, io_refused;
     uint64_t uptime_ns;
     uint32_t vcpus;    /* VM: vCPUs, 0 for a process domain */
-    uint32_t shutdown; /* enum weir_dom_shutdown, in state SHUTDOWN */
+    uint32_t shutdown; /* enum weir_shutdown, in state SHUTDOWN */
     bool xen_hvm;      /* VM: KVM's own Xen support is used */
 };
 
