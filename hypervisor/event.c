@@ -40,7 +40,7 @@ static struct hv_evpair *pair_new(void)
 
 static void pair_put(struct hv_evpair *p)
 {
-    if (--p->refs)
+    if (!p || --p->refs)
         return;
     close(p->fd[0]);
     close(p->fd[1]);
@@ -90,14 +90,16 @@ static int find_free(struct hv_events *e, evtchn_port_t *port)
 int hv_event_alloc(struct hv_events *e, domid_t remote,
                    enum hv_port_state state, evtchn_port_t *port)
 {
-    struct hv_evpair *pair;
+    struct hv_evpair *pair = NULL;
     int rc = find_free(e, port);
 
     if (rc < 0)
         return rc;
-    pair = pair_new();
-    if (!pair)
-        return -EMFILE;
+    if (state != HV_PORT_VIRQ && state != HV_PORT_IPI) {
+        pair = pair_new();
+        if (!pair)
+            return -EMFILE;
+    }
     e->port[*port] = (struct hv_port){
         .state = (uint8_t)state,
         .remote = remote,

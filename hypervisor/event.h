@@ -15,12 +15,13 @@
 
 #include "ring/port.h"
 
-/* Ports that bind_virq and bind_ipi make are for VM domains. */
 enum hv_port_state {
     HV_PORT_FREE = 0,
     HV_PORT_UNBOUND,
     HV_PORT_INTERDOMAIN,
     HV_PORT_CONSOLE, /* the other end is weir-hv */
+    HV_PORT_VIRQ,    /* VM domains; these two have no eventfds */
+    HV_PORT_IPI,
 };
 
 struct hv_evpair {
@@ -32,8 +33,9 @@ struct hv_port {
     uint8_t state; /* enum hv_port_state */
     uint8_t side;
     domid_t remote;
+    uint8_t vcpu, virq;        /* VM: whom it interrupts; VIRQ */
     evtchn_port_t remote_port; /* INTERDOMAIN */
-    struct hv_evpair *pair;
+    struct hv_evpair *pair;    /* NULL: VIRQ, IPI */
 };
 
 struct hv_events {
