@@ -9,6 +9,7 @@ LAUNCH_LIBS := weir-launch weir-back weir-hvclient weir-xshosted weir-xenbus \
 	weir-ring
 $(call lib,weir-launch,tests/e2e/launch.c tests/e2e/launch_dev.c)
 
+include backends/xen/module.mk
 include backends/blk/module.mk
 include backends/net/module.mk
 

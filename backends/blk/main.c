@@ -5,8 +5,13 @@
 #include "backends/blk/vbd.h"
 #include "backends/common/domain_main.h"
 #include "hypervisor/client/process.h"
+#if WEIR_HAVE_XEN
+#include "backends/xen/xen_dev.h"
+#include "backends/xen/xen_run.h"
+#endif
 
-#define QUEUES 8
+#define QUEUES     8
+#define XEN_QUEUES 32 /* nobody raises it for each guest there */
 
 static struct weir_blk_options options;
 
@@ -33,6 +38,11 @@ int main(int argc, char **argv)
         .prepare_remedy =
             "raise the sysctl fs.aio-max-nr (fs.aio-nr is in use)",
         .start = start,
+        .xen_queues = XEN_QUEUES,
+#if WEIR_HAVE_XEN
+        .xen_run = weir_xen_run,
+        .xen_kind = &weir_xen_vbd,
+#endif
     };
 
     return weir_backend_main(argc, argv, &program);

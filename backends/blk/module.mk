@@ -3,8 +3,9 @@ BLKBACK_SOURCES := $(addprefix backends/blk/,request.c engine_aio.c engine_sync.
 	engine_fault.c grants.c queue.c queue_io.c queue_setup.c vbd.c vbd_io.c)
 
 $(call lib,weir-blkback,$(BLKBACK_SOURCES))
-$(call prog,weir-blkback,backends/blk/main.c,weir-blkback weir-back \
-	weir-hvclient weir-xenbus weir-ring,-laio $$(HVCLIENT_LIBS))
+$(call prog,weir-blkback,backends/blk/main.c,$(BLK_XEN) weir-blkback weir-back \
+	$(XENPORT) weir-hvclient weir-xenbus weir-ring,-laio $$(HVCLIENT_LIBS) \
+	$(XENPORT_LIBS))
 
 BLK_TEST_LIBS := weir-front weir-blkback weir-back weir-fakestore weir-xsd \
 	weir-store weir-xshosted weir-xenbus weir-fakeport weir-ring

@@ -88,7 +88,7 @@ void weir_back_release(struct weir_back_slot *s)
     for (unsigned i = 0; i < d->nfds; i++)
         if (d->fds[i] >= 0)
             close(d->fds[i]);
-    if (s->has_resource)
+    if (s->has_resource || s->announced)
         weir_back_answer(d->be, WEIR_RES_EV_DETACHED, &d->res, NULL);
     if (d->stats != &s->spare)
         weir_stats_release(d->stats);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "backends/common/qthread.h"
@@ -17,11 +18,6 @@
 
 #define QUEUES_MAX  64
 #define SPIN_US_MAX 1000
-
-struct options {
-    unsigned queues;
-    uint64_t spin_ns;
-};
 
 static struct weir_backend *running; /* for the signal handler alone */
 
@@ -34,16 +30,26 @@ static void on_term(int sig)
 
 static void usage(const struct weir_backend_program *prog, FILE *to)
 {
-    fprintf(to,
-            "Usage: %s [--queues N] [--spin-us N]\n"
-            "%s\n\n"
-            "Started by weir-devd with descriptor 3 (weir-hv) and 4 (resource "
-            "channel).\n"
-            "  --queues N   queue threads of all devices together (%u)\n"
-            "  --spin-us N  poll so long after the last work (%u)\n"
-            "  --help, --version\n",
-            prog->name, prog->summary, prog->queues,
-            WEIR_QTHREAD_SPIN_NS / 1000);
+    fprintf(
+        to,
+        "Usage: %s [OPTION]...\n"
+        "%s\n\n"
+        "Started by weir-devd with descriptor 3 (weir-hv) and 4 (resource "
+        "channel), or\n"
+        "in a Linux domain on Xen's ABI.\n"
+        "  --queues N       queue threads of all devices together (%u; "
+        "xen: %u)\n"
+        "  --spin-us N      poll so long after the last work (%u)\n"
+        "  --platform NAME  process or xen; else xen where /dev/xen/gntdev "
+        "is and\n"
+        "                   descriptor 3 is no socket\n"
+        "  --hotplug WHO    xen: who opens disks and joins bridges: script, "
+        "self, or\n"
+        "                   auto: a script where a device has one "
+        "(default)\n"
+        "  --help, --version\n",
+        prog->name, prog->summary, prog->queues, prog->xen_queues,
+        WEIR_QTHREAD_SPIN_NS / 1000);
 }
 
 static bool number(const char *s, unsigned long max, unsigned long *out)
@@ -55,16 +61,60 @@ static bool number(const char *s, unsigned long max, unsigned long *out)
     return errno == 0 && *s >= '0' && *s <= '9' && *end == '\0' && *out <= max;
 }
 
+/* Where nobody says: weir-devd hands a socket to weir-hv over. */
+static bool on_xen(void)
+{
+    struct stat st;
+
+    return !(fstat(WEIR_FD_HV, &st) == 0 && S_ISSOCK(st.st_mode)) &&
+           access("/dev/xen/gntdev", F_OK) == 0;
+}
+
+static bool one_of(const char *word, const char *const *words)
+{
+    while (*words != NULL && strcmp(word, *words) != 0)
+        words++;
+    return *words != NULL;
+}
+
+/* The value of a long option; false: not one it can have. */
+static bool take(int c, const char *value, struct weir_backend_options *o)
+{
+    static const char *const platforms[] = {"process", "xen", NULL};
+    static const char *const who[] = {"auto", "script", "self", NULL};
+    unsigned long v;
+
+    switch (c) {
+    case 'q':
+        if (!number(value, QUEUES_MAX, &v) || v == 0)
+            return false;
+        o->queues = (unsigned)v;
+        return true;
+    case 's':
+        if (!number(value, SPIN_US_MAX, &v))
+            return false;
+        o->spin_ns = v * 1000;
+        return true;
+    case 'p':
+        o->xen = strcmp(value, "xen") == 0;
+        return one_of(value, platforms);
+    case 'H':
+        o->hotplug = value;
+        return one_of(value, who);
+    default:
+        return false;
+    }
+}
+
 /* -1: go on; otherwise the exit status. */
 static int parse(int argc, char **argv, const struct weir_backend_program *prog,
-                 struct options *o)
+                 struct weir_backend_options *o)
 {
-    static const struct option longs[] = {{"queues", 1, NULL, 'q'},
-                                          {"spin-us", 1, NULL, 's'},
-                                          {"help", 0, NULL, 'h'},
-                                          {"version", 0, NULL, 'V'},
-                                          {NULL, 0, NULL, 0}};
-    unsigned long v;
+    static const struct option longs[] = {
+        {"queues", 1, NULL, 'q'},   {"spin-us", 1, NULL, 's'},
+        {"platform", 1, NULL, 'p'}, {"hotplug", 1, NULL, 'H'},
+        {"help", 0, NULL, 'h'},     {"version", 0, NULL, 'V'},
+        {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
@@ -76,15 +126,13 @@ static int parse(int argc, char **argv, const struct weir_backend_program *prog,
             printf("%s %s\n", prog->name, WEIR_VERSION);
             return 0;
         }
-        if (c == 'q' && number(optarg, QUEUES_MAX, &v) && v > 0) {
-            o->queues = (unsigned)v;
-        } else if (c == 's' && number(optarg, SPIN_US_MAX, &v)) {
-            o->spin_ns = v * 1000;
-        } else {
+        if (!take(c, optarg, o)) {
             usage(prog, stderr);
             return 2;
         }
     }
+    if (o->queues == 0)
+        o->queues = o->xen ? prog->xen_queues : prog->queues;
     if (optind == argc)
         return -1;
     usage(prog, stderr);
@@ -121,6 +169,22 @@ static int fail_threads(const struct weir_backend_program *prog,
     return 1;
 }
 
+int weir_backend_serve(const struct weir_backend_program *prog,
+                       struct weir_backend_config *cfg)
+{
+    int err;
+
+    weir_stats_init(cfg->stats, cfg->port->ops->now_ns(cfg->port));
+    err = weir_backend_new(cfg, &running);
+    if (err != 0)
+        return fail(prog, "watching the registry", err);
+    err = weir_backend_run(running);
+    weir_backend_free(running);
+    running = NULL;
+    return err == 0 ? 0 : fail(prog, "registry connection", err);
+}
+
+/* The registry and the statistics page are weir-hv's. */
 static int serve(const struct weir_backend_program *prog,
                  struct weir_process *process, struct weir_backend_config *cfg)
 {
@@ -135,17 +199,10 @@ static int serve(const struct weir_backend_program *prog,
     if (err != 0)
         return fail(prog, "statistics page", err);
     cfg->stats = page;
-    weir_stats_init(cfg->stats, cfg->port->ops->now_ns(cfg->port));
     err = weir_process_set_stats(process, page);
     if (err != 0)
         return fail(prog, "publishing the statistics page", err);
-    err = weir_backend_new(cfg, &running);
-    if (err != 0)
-        return fail(prog, "watching the registry", err);
-    err = weir_backend_run(running);
-    weir_backend_free(running);
-    running = NULL;
-    return err == 0 ? 0 : fail(prog, "registry connection", err);
+    return weir_backend_serve(prog, cfg);
 }
 
 static void signals(void)
@@ -160,37 +217,63 @@ static void signals(void)
     sigaction(SIGPIPE, &sa, NULL);
 }
 
-int weir_backend_main(int argc, char **argv,
-                      const struct weir_backend_program *prog)
+int weir_backend_prepare(const struct weir_backend_program *prog,
+                         const struct weir_backend_options *o,
+                         struct weir_backend_config *cfg)
 {
-    struct options o = {.queues = prog->queues,
-                        .spin_ns = WEIR_QTHREAD_SPIN_NS};
+    int err;
+
+    signals();
+    cfg->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (cfg->wake_fd < 0)
+        return fail(prog, "eventfd", -errno);
+    err = prog->start != NULL ? prog->start(o->spin_ns, &cfg->context) : 0;
+    if (err != 0)
+        return fail(prog, "set-up", err);
+    err = weir_qpool_new(o->queues, prog->prepare, prog->unprepare, &cfg->pool);
+    return err != 0 ? fail_threads(prog, o->queues, err) : 0;
+}
+
+static int run_process(const struct weir_backend_program *prog,
+                       const struct weir_backend_options *o)
+{
     struct weir_backend_config cfg = {.resource_fd = WEIR_FD_RESOURCE,
                                       .classes = prog->classes,
                                       .nclasses = prog->nclasses};
     struct weir_process *process;
-    int err = parse(argc, argv, prog, &o);
+    int err;
 
-    if (err >= 0)
-        return err;
     mallopt(M_ARENA_MAX, 1); /* a second arena calls mprotect */
-    signals();
     err = weir_process_open(WEIR_FD_HV, &process);
     if (err != 0)
         return fail(prog, "descriptor 3 (weir-hv)", err);
-    cfg.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (cfg.wake_fd < 0)
-        return fail(prog, "eventfd", -errno);
-    err = prog->start != NULL ? prog->start(o.spin_ns, &cfg.context) : 0;
+    err = weir_backend_prepare(prog, o, &cfg);
     if (err != 0)
-        return fail(prog, "set-up", err);
-    err = weir_qpool_new(o.queues, prog->prepare, prog->unprepare, &cfg.pool);
-    if (err != 0)
-        return fail_threads(prog, o.queues, err);
+        return err;
     err = weir_process_seal(process, prog->seal, env_id("WEIR_UID"),
                             env_id("WEIR_GID"));
     if (err != 0)
         return fail(prog, "seal", err);
     cfg.port = weir_process_port(process);
     return serve(prog, process, &cfg);
+}
+
+int weir_backend_main(int argc, char **argv,
+                      const struct weir_backend_program *prog)
+{
+    struct weir_backend_options o = {
+        .spin_ns = WEIR_QTHREAD_SPIN_NS, .xen = on_xen(), .hotplug = "auto"};
+    int err = parse(argc, argv, prog, &o);
+
+    if (err >= 0)
+        return err;
+    if (!o.xen)
+        return run_process(prog, &o);
+    if (prog->xen_run != NULL)
+        return prog->xen_run(prog, &o);
+    fprintf(stderr,
+            "%s: built without Xen's libraries: install libxen-dev and build "
+            "it again\n",
+            prog->name);
+    return 1;
 }

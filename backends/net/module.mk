@@ -4,7 +4,9 @@ NETBACK_SRC := $(addprefix backends/net/,vif.c queue.c tx.c txreq.c rx.c \
 	sink_tap.c sink_switch.c sink_memory.c)
 $(call lib,weir-netback,$(NETBACK_SRC))
 $(call lib,weir-nethost,$(addprefix backends/net/host/,rtnl.c hostif.c tap.c filter.c nft.c))
-$(call prog,weir-netback,backends/net/netback.c,weir-netback weir-back weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
+$(call prog,weir-netback,backends/net/netback.c,$(NET_XEN) weir-netback weir-back \
+	$(XENPORT) weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng \
+	$(NET_XEN_LIBS) $(XENPORT_LIBS))
 
 MAN_PAGES += backends/net/weir-netback.8
 

@@ -6,6 +6,10 @@
 #include "backends/net/sink_switch.h"
 #include "backends/net/vif.h"
 #include "hypervisor/client/process.h"
+#if WEIR_HAVE_XEN
+#include "backends/xen/xen_dev.h"
+#include "backends/xen/xen_run.h"
+#endif
 
 static int start(uint64_t spin_ns, void **context)
 {
@@ -27,6 +31,11 @@ int main(int argc, char **argv)
         .seal = WEIR_SEAL_TAP | WEIR_SEAL_FD_RECV,
         .queues = 16,
         .start = start,
+        .xen_queues = 32,
+#if WEIR_HAVE_XEN
+        .xen_run = weir_xen_run,
+        .xen_kind = &weir_xen_vif,
+#endif
     };
     return weir_backend_main(argc, argv, &program);
 }

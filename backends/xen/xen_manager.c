@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: MIT */
+#include "backends/xen/xen_manager.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/common/resource.h"
+#include "xenbus/state.h"
+
+#define DIR_BYTES     16384
+#define EVENTS_A_STEP 64
+#define DOMID_MAX     32751
+
+enum stage {
+    UNUSED,
+    NEW,       /* nothing of it is the backend's */
+    ANNOUNCED, /* in InitWait, its script runs */
+    GIVEN,     /* ATTACH is sent */
+    FAILED,    /* reason in its error node */
+    LEAVING,   /* DETACH is sent */
+    GONE,      /* the directory is all that is left */
+};
+
+struct entry {
+    enum stage stage;
+    struct weir_xen_dev dev;
+    struct weir_resource res;
+};
+
+struct weir_xen_manager {
+    struct weir_xen_manager_config cfg;
+    uint32_t seq;
+    bool full; /* told once */
+    struct entry entries[];
+};
+
+static void say(struct weir_xen_manager *m, const struct entry *e,
+                enum weir_log_level level, const char *text)
+{
+    char line[WEIR_XEN_WHY + 64];
+
+    snprintf(line, sizeof(line), "%s of domain %u, device %" PRIu32 ": %s",
+             m->cfg.kind->name, e->dev.frontend, e->dev.devid, text);
+    m->cfg.log(m->cfg.context, level, line);
+}
+
+static int tell(struct weir_xen_manager *m, struct entry *e, uint32_t op,
+                const int *fds)
+{
+    e->res.op = op;
+    e->res.cls = m->cfg.kind->resource_class;
+    e->res.frontend = e->dev.frontend;
+    e->res.devid = e->dev.devid;
+    e->res.seq = ++m->seq;
+    if (op != WEIR_RES_ATTACH)
+        e->res.nfds = 0;
+    return weir_resource_send(m->cfg.channel, &e->res, fds);
+}
+
+static void write_error(struct weir_xen_manager *m, struct entry *e,
+                        const char *why)
+{
+    weir_xs_write_key(m->cfg.xs, 0, e->dev.dir, "error", why);
+    if (e->dev.script)
+        return;
+    weir_xs_write_key(m->cfg.xs, 0, e->dev.dir, "hotplug-error", why);
+    weir_xs_write_key(m->cfg.xs, 0, e->dev.dir, "hotplug-status", "error");
+}
+
+static void set_state(struct weir_xen_manager *m, struct entry *e,
+                      enum weir_xenbus_state state)
+{
+    weir_xs_write_u64(m->cfg.xs, 0, e->dev.dir, "state", state);
+}
+
+static void fail(struct weir_xen_manager *m, struct entry *e)
+{
+    say(m, e, WEIR_LOG_ERROR, e->dev.why);
+    write_error(m, e, e->dev.why);
+    if (e->stage == ANNOUNCED)
+        tell(m, e, WEIR_RES_DETACH, NULL); /* which goes to Closed */
+    else
+        set_state(m, e, WEIR_XENBUS_CLOSING);
+    e->stage = FAILED;
+}
+
+/* What the toolstack, or its script, has told so far. */
+static void offer(struct weir_xen_manager *m, struct entry *e)
+{
+    int fds[WEIR_RES_MAX_FDS], err;
+    char script[8];
+    int n = weir_xen_node(&e->dev, "script", script, sizeof(script));
+
+    e->dev.script = m->cfg.hotplug == WEIR_XEN_HOTPLUG_SCRIPT ||
+                    (m->cfg.hotplug == WEIR_XEN_HOTPLUG_AUTO && n != 0);
+    e->dev.xs = m->cfg.xs;
+    e->dev.queues = m->cfg.queues;
+    memset(&e->res, 0, sizeof(e->res));
+    if (e->stage == NEW && m->cfg.kind->announce && e->dev.script) {
+        e->res.vbd.queues = m->cfg.queues;
+        if (tell(m, e, WEIR_RES_ANNOUNCE, NULL) == 0)
+            e->stage = ANNOUNCED;
+    }
+    err = m->cfg.kind->open(&e->dev, &e->res, fds);
+    if (err == -EAGAIN)
+        return;
+    if (err == 0) {
+        err = tell(m, e, WEIR_RES_ATTACH, fds);
+        for (unsigned i = 0; i < e->res.nfds; i++)
+            close(fds[i]);
+        if (err != 0)
+            weir_xen_fail(&e->dev, err, "not handed to the backend: %s",
+                          strerror(-err));
+    }
+    if (err == 0)
+        e->stage = GIVEN;
+    else
+        fail(m, e);
+}
+
+/* The toolstack takes the device away and waits for Closed. */
+static void leave(struct weir_xen_manager *m, struct entry *e)
+{
+    if (e->stage == ANNOUNCED || e->stage == GIVEN) {
+        tell(m, e, WEIR_RES_DETACH, NULL);
+        e->stage = LEAVING;
+    } else if (e->stage == NEW || e->stage == FAILED) {
+        set_state(m, e, WEIR_XENBUS_CLOSED);
+        e->stage = GONE;
+    }
+}
+
+static void look(struct weir_xen_manager *m, struct entry *e)
+{
+    uint64_t id, online = 1, state = 0;
+    int err = weir_xs_read_u64(m->cfg.xs, 0, e->dev.dir, "frontend-id", &id);
+
+    if (err == -ENOENT) {
+        if (e->stage == ANNOUNCED || e->stage == GIVEN)
+            tell(m, e, WEIR_RES_DETACH, NULL);
+        e->stage = UNUSED;
+        return;
+    }
+    if (err != 0 || id != e->dev.frontend ||
+        weir_xs_read_u64(m->cfg.xs, 0, e->dev.dir, "state", &state) != 0)
+        return; /* not all of it is there yet */
+    weir_xs_read_u64(m->cfg.xs, 0, e->dev.dir, "online", &online);
+    if (online == 0) {
+        leave(m, e);
+        return;
+    }
+    /* A new directory in the place of one that went. */
+    if ((e->stage == GONE || e->stage == FAILED) &&
+        state == WEIR_XENBUS_INITIALISING)
+        e->stage = NEW;
+    if (e->stage == NEW || e->stage == ANNOUNCED)
+        offer(m, e);
+}
+
+static struct entry *find(struct weir_xen_manager *m, domid_t frontend,
+                          uint32_t devid)
+{
+    for (unsigned i = 0; i < m->cfg.max_devs; i++) {
+        struct entry *e = &m->entries[i];
+
+        if (e->stage != UNUSED && e->dev.frontend == frontend &&
+            e->dev.devid == devid)
+            return e;
+    }
+    return NULL;
+}
+
+static struct entry *add(struct weir_xen_manager *m, domid_t frontend,
+                         uint32_t devid)
+{
+    for (unsigned i = 0; i < m->cfg.max_devs; i++) {
+        struct entry *e = &m->entries[i];
+
+        if (e->stage != UNUSED)
+            continue;
+        memset(e, 0, sizeof(*e));
+        e->stage = NEW;
+        e->dev.xs = m->cfg.xs;
+        e->dev.frontend = frontend;
+        e->dev.devid = devid;
+        snprintf(e->dev.dir, sizeof(e->dev.dir), "backend/%s/%u/%" PRIu32,
+                 m->cfg.kind->name, frontend, devid);
+        m->full = false;
+        return e;
+    }
+    if (!m->full)
+        m->cfg.log(m->cfg.context, WEIR_LOG_WARN,
+                   "no room for another device: detach one");
+    m->full = true;
+    return NULL;
+}
+
+static void look_at(struct weir_xen_manager *m, domid_t frontend,
+                    uint32_t devid)
+{
+    struct entry *e = find(m, frontend, devid);
+
+    if (e == NULL)
+        e = add(m, frontend, devid);
+    if (e != NULL)
+        look(m, e);
+}
+
+/* Digits up to end, '/' or the end of the string. */
+static bool number(const char **s, uint32_t max, uint32_t *out)
+{
+    char *end;
+    unsigned long long v;
+
+    if (**s < '0' || **s > '9')
+        return false;
+    v = strtoull(*s, &end, 10);
+    if (v > max || (*end != '\0' && *end != '/'))
+        return false;
+    *out = (uint32_t)v;
+    *s = *end == '/' ? end + 1 : end;
+    return true;
+}
+
+static int list(struct weir_xen_manager *m, const char *path, char *buf)
+{
+    int n = weir_xs_ls(m->cfg.xs, 0, path, buf, DIR_BYTES - 1);
+
+    if (n >= 0)
+        buf[n] = '\0';
+    return n;
+}
+
+/* Every device: at the start, and after events were lost. */
+static void rescan(struct weir_xen_manager *m)
+{
+    char doms[DIR_BYTES], devs[DIR_BYTES], path[WEIR_XEN_DIR];
+    int ndoms, ndevs;
+
+    for (unsigned i = 0; i < m->cfg.max_devs; i++)
+        if (m->entries[i].stage != UNUSED)
+            look(m, &m->entries[i]);
+    snprintf(path, sizeof(path), "backend/%s", m->cfg.kind->name);
+    ndoms = list(m, path, doms);
+    for (int i = 0; i < ndoms; i += (int)strlen(doms + i) + 1) {
+        const char *p = doms + i;
+        uint32_t dom, dev;
+
+        if (!number(&p, DOMID_MAX, &dom))
+            continue;
+        snprintf(path, sizeof(path), "backend/%s/%u", m->cfg.kind->name, dom);
+        ndevs = list(m, path, devs);
+        for (int j = 0; j < ndevs; j += (int)strlen(devs + j) + 1) {
+            p = devs + j;
+            if (number(&p, UINT32_MAX, &dev))
+                look_at(m, (domid_t)dom, dev);
+        }
+    }
+}
+
+static void event(struct weir_xen_manager *m, const char *path)
+{
+    char prefix[32];
+    uint32_t dom, dev;
+    const char *p;
+
+    snprintf(prefix, sizeof(prefix), "backend/%s/", m->cfg.kind->name);
+    p = strstr(path, prefix);
+    if (p != NULL) {
+        p += strlen(prefix);
+        if (number(&p, DOMID_MAX, &dom) && number(&p, UINT32_MAX, &dev)) {
+            look_at(m, (domid_t)dom, dev);
+            return;
+        }
+    }
+    rescan(m);
+}
+
+/* 1: there may be more. */
+static int registry_events(struct weir_xen_manager *m)
+{
+    struct weir_xs_event ev;
+
+    for (unsigned n = 0; n < EVENTS_A_STEP; n++) {
+        int got = weir_xs_next_event(m->cfg.xs, &ev);
+
+        if (got <= 0)
+            return got;
+        if (got == WEIR_XS_OVERFLOW)
+            rescan(m);
+        else
+            event(m, ev.path);
+    }
+    return 1;
+}
+
+/* xl in dom0 waits for the directory of a driver domain's device to go; where
+ * `xl devd` runs scripts there, that removes it. */
+static bool removes_directory(struct weir_xen_manager *m, struct entry *e)
+{
+    char script[8];
+
+    return !e->dev.script && m->cfg.domid != 0 &&
+           weir_xen_node(&e->dev, "script", script, sizeof(script)) != 0;
+}
+
+static void detached(struct weir_xen_manager *m, struct entry *e)
+{
+    if (e->stage == LEAVING && removes_directory(m, e))
+        weir_xs_rm(m->cfg.xs, 0, e->dev.dir);
+    if (e->stage == LEAVING || e->stage == GIVEN)
+        e->stage = GONE;
+    look(m, e);
+}
+
+static void answer(struct weir_xen_manager *m,
+                   const struct weir_resource_event *ev)
+{
+    struct entry *e;
+
+    if (ev->type == WEIR_RES_EV_READY) {
+        m->cfg.log(m->cfg.context, WEIR_LOG_INFO, "ready");
+        return;
+    }
+    if (ev->frontend > DOMID_MAX)
+        return;
+    e = find(m, (domid_t)ev->frontend, ev->devid);
+    if (e == NULL)
+        return;
+    if (ev->type == WEIR_RES_EV_ATTACHED && e->stage == GIVEN &&
+        !e->dev.script) {
+        m->cfg.kind->told(&e->dev, &e->res);
+    } else if (ev->type == WEIR_RES_EV_ERROR && e->stage == GIVEN) {
+        write_error(m, e, ev->text);
+    } else if (ev->type == WEIR_RES_EV_DETACHED ||
+               (ev->type == WEIR_RES_EV_ERROR && e->stage == LEAVING)) {
+        detached(m, e);
+    }
+}
+
+/* 0: none is left. */
+static int answers(struct weir_xen_manager *m)
+{
+    struct weir_resource_event ev;
+    int err;
+
+    while ((err = weir_resource_wait(m->cfg.channel, &ev, 0)) == 0)
+        answer(m, &ev);
+    return err == -ETIMEDOUT || err == -EPROTO || err == -EINTR ? 0 : err;
+}
+
+int weir_xen_manager_step(struct weir_xen_manager *m, int also_fd,
+                          int timeout_ms)
+{
+    struct pollfd fds[3] = {{.fd = m->cfg.xs->fd, .events = POLLIN},
+                            {.fd = m->cfg.channel, .events = POLLIN},
+                            {.fd = also_fd, .events = POLLIN}};
+    int more = registry_events(m), err;
+
+    if (more < 0)
+        return more;
+    if (more == 0 && poll(fds, 3, timeout_ms) < 0 && errno != EINTR)
+        return -errno;
+    err = answers(m);
+    if (err != 0)
+        return err;
+    more = registry_events(m);
+    return more < 0 ? more : 0;
+}
+
+int weir_xen_manager_new(const struct weir_xen_manager_config *cfg,
+                         struct weir_xen_manager **out)
+{
+    struct weir_xen_manager *m =
+        calloc(1, sizeof(*m) + cfg->max_devs * sizeof(m->entries[0]));
+    char path[WEIR_XEN_DIR];
+    int err;
+
+    if (m == NULL)
+        return -ENOMEM;
+    m->cfg = *cfg;
+    snprintf(path, sizeof(path), "backend/%s", cfg->kind->name);
+    err = weir_xs_watch(cfg->xs, path, cfg->kind->name);
+    if (err != 0) {
+        free(m);
+        return err;
+    }
+    *out = m;
+    return 0;
+}
+
+void weir_xen_manager_free(struct weir_xen_manager *m)
+{
+    char path[WEIR_XEN_DIR];
+
+    snprintf(path, sizeof(path), "backend/%s", m->cfg.kind->name);
+    weir_xs_unwatch(m->cfg.xs, path, m->cfg.kind->name);
+    free(m);
+}
