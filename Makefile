@@ -43,8 +43,8 @@ BENCHES :=
 OBJS :=
 CHECK_EXTRA :=
 
-# $(call objs,SOURCES): their object files
-objs = $(patsubst %.c,$(B)/obj/%.o,$(1))
+# $(call objs,SOURCES): their object files (.c, or .S with cpp)
+objs = $(patsubst %.S,$(B)/obj/%.o,$(patsubst %.c,$(B)/obj/%.o,$(1)))
 
 # $(call lib,NAME,SOURCES,CFLAGS): build/lib/libNAME.a
 define lib_
@@ -118,6 +118,10 @@ $(B)/flags: FORCE
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CFLAGS_ALL) $(EXTRA) -MMD -MP -c -o $@ $<
+
+$(B)/obj/%.o: %.S $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) -I. -g -MMD -MP -c -o $@ $<
 
 -include $(patsubst %.o,%.d,$(sort $(OBJS)))
 

@@ -5,6 +5,7 @@ include frontends/blk/module.mk
 include frontends/net/module.mk
 
 $(call freelib,weir-front,$(FRONT_SOURCES))
+include frontends/guest/module.mk
 
 INSTALL_HEADERS += frontends/common/xenbus_front.h
 PC_FILES += frontends/weir-front.pc.in
