@@ -33,7 +33,7 @@ static inline int64_t weir_guest_level0(uintptr_t function, uint64_t a1,
 }
 
 /* start.S; addresses for weir_guest_level0. */
-extern char weir_guest_wrmsr_[], weir_guest_outs_[];
+extern char weir_guest_wrmsr_[], weir_guest_outs_[], weir_guest_cpuid_[];
 extern char weir_guest_hypercalls[]; /* the hypercall page */
 
 static inline void weir_guest_wrmsr(uint32_t msr, uint64_t value)

@@ -26,7 +26,7 @@ endef
 GUESTS :=
 guest = $(if $(SAN),,$(eval $(call guest_,$(strip $(1)),$(2))))
 
-$(call guest,example,$(GUEST_DIR)/example/example.c)
+$(call guest,example,$(GUEST_DIR)/example/example.c $(GUEST_DIR)/example/echo.c)
 
 INSTALL_HEADERS += $(addprefix $(GUEST_DIR)/,guest.h port_guest.h console.h \
 	pages.h)

@@ -117,9 +117,7 @@ static struct leaf cpuid(uint32_t n)
 {
     struct leaf l;
 
-    __asm__ volatile("cpuid"
-                     : "=a"(l.eax), "=b"(l.ebx), "=c"(l.ecx), "=d"(l.edx)
-                     : "a"(n), "c"(0));
+    weir_guest_level0((uintptr_t)weir_guest_cpuid_, (uintptr_t)&l, n, 0, 0, 0);
     return l;
 }
 

@@ -190,6 +190,22 @@ weir_guest_wrmsr_: /* edi = number, rsi = value */
     xor %eax, %eax
     ret
 
+/* rdi = where eax ebx ecx edx go, esi = leaf.  At level 3 a processor without
+ * help for hypervisors would answer itself. */
+    .globl weir_guest_cpuid_
+weir_guest_cpuid_:
+    push %rbx
+    mov %esi, %eax
+    xor %ecx, %ecx
+    cpuid
+    mov %eax, (%rdi)
+    mov %ebx, 4(%rdi)
+    mov %ecx, 8(%rdi)
+    mov %edx, 12(%rdi)
+    pop %rbx
+    xor %eax, %eax
+    ret
+
     .globl weir_guest_outs_
 weir_guest_outs_: /* rdi = bytes, rsi = how many, at least 1: debug port */
     mov (%rdi), %al
