@@ -119,6 +119,9 @@ void weir_hvctl_put_create(uint8_t out[WEIR_HVCTL_CREATE_REQ],
     weir_put32(out + 84, c->max_maps);
     weir_put32(out + 88, c->has_store);
     weir_put32(out + 92, c->store_domid);
+    weir_put32(out + 96, c->vcpus);
+    weir_put32(out + 100, 0);
+    weir_put64(out + 104, c->ram);
 }
 
 int weir_hvctl_get_create(const uint8_t *p, size_t len, char name[WEIR_HV_NAME],
@@ -144,6 +147,8 @@ int weir_hvctl_get_create(const uint8_t *p, size_t len, char name[WEIR_HV_NAME],
     c->max_maps = weir_le32(p + 84);
     c->has_store = store;
     c->store_domid = (domid_t)store_domid;
+    c->vcpus = weir_le32(p + 96);
+    c->ram = weir_le64(p + 104);
     return 0;
 }
 
@@ -170,6 +175,9 @@ void weir_hvctl_put_dominfo(uint8_t out[WEIR_HVCTL_DOMINFO],
     weir_put64(out + 288, d->hypercalls);
     weir_put64(out + 296, d->io_refused);
     weir_put64(out + 304, d->uptime_ns);
+    weir_put32(out + 312, d->vcpus);
+    weir_put32(out + 316, d->shutdown);
+    weir_put32(out + 320, d->xen_hvm);
 }
 
 int weir_hvctl_get_dominfo(const uint8_t *p, size_t len,
@@ -183,7 +191,7 @@ int weir_hvctl_get_dominfo(const uint8_t *p, size_t len,
     kind = weir_le32(p + 4);
     state = weir_le32(p + 8);
     if (domid > WEIR_HV_DOMID_LAST || kind > WEIR_DOM_VM ||
-        state > WEIR_DOM_CRASHED)
+        state > WEIR_DOM_SHUTDOWN)
         return -EINVAL;
     if (get_text(p + 16, d->name, sizeof(d->name)) < 0 ||
         get_text(p + 80, d->reason, sizeof(d->reason)) < 0)
@@ -205,6 +213,9 @@ int weir_hvctl_get_dominfo(const uint8_t *p, size_t len,
     d->hypercalls = weir_le64(p + 288);
     d->io_refused = weir_le64(p + 296);
     d->uptime_ns = weir_le64(p + 304);
+    d->vcpus = weir_le32(p + 312);
+    d->shutdown = weir_le32(p + 316);
+    d->xen_hvm = weir_le32(p + 320) != 0;
     return 0;
 }
 

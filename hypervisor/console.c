@@ -50,12 +50,17 @@ static void keep(struct hv_console *c, uint8_t byte)
     c->backlog[c->total++ % HV_BACKLOG] = byte;
 }
 
-void hv_console_note(struct hv_console *c, const char *text)
+void hv_console_write(struct hv_console *c, const uint8_t *buf, size_t len)
 {
     pthread_mutex_lock(&c->lock);
-    for (; *text; text++)
-        keep(c, (uint8_t)*text);
+    for (size_t i = 0; i < len; i++)
+        keep(c, buf[i]);
     pthread_mutex_unlock(&c->lock);
+}
+
+void hv_console_note(struct hv_console *c, const char *text)
+{
+    hv_console_write(c, (const uint8_t *)text, strlen(text));
 }
 
 bool hv_console_output(struct hv_console *c)

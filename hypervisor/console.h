@@ -4,8 +4,8 @@
  * to a backlog of 64 KiB, from where any viewer reads it at its own pace (one
  * that is too slow misses the oldest); a viewer's bytes become input.
  *
- * Used by the domain's thread, save hv_console_add (main); a lock of its own
- * keeps these apart.
+ * Used by the domain's thread, save hv_console_add (main) and
+ * hv_console_write; a lock of its own keeps these apart.
  */
 #ifndef WEIR_HYPERVISOR_CONSOLE_H
 #define WEIR_HYPERVISOR_CONSOLE_H
@@ -48,7 +48,9 @@ bool hv_console_output(struct hv_console *c);
 size_t hv_console_input(struct hv_console *c, const uint8_t *buf, size_t len);
 size_t hv_console_input_room(const struct hv_console *c);
 
-/* A text of weir-hv's own, into the backlog. */
+/* Bytes that did not come by the ring, into the backlog.  Any thread. */
+void hv_console_write(struct hv_console *c, const uint8_t *buf, size_t len);
+/* A text of weir-hv's own, likewise. */
 void hv_console_note(struct hv_console *c, const char *text);
 
 int hv_console_add(struct hv_console *c, int fd); /* -EBUSY: too many */

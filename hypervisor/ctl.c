@@ -142,21 +142,50 @@ static bool send_out(struct hv_ctl *c, struct hv_conn *conn,
     return sendmsg(conn->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
+/* A packet into c->in, and one descriptor that came with it: there is room for
+ * no more, so the kernel drops others. */
+static ssize_t receive(struct hv_ctl *c, const struct hv_conn *conn, int *fd)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } ctl;
+    struct iovec iov = {c->in, sizeof(c->in)};
+    struct msghdr mh = {
+        .msg_iov = &iov,
+        .msg_iovlen = 1,
+        .msg_control = &ctl,
+        .msg_controllen = sizeof(ctl),
+    };
+    struct cmsghdr *cm;
+    ssize_t n = recvmsg(conn->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+    if (n < 0)
+        return n;
+    cm = CMSG_FIRSTHDR(&mh);
+    if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS &&
+        cm->cmsg_len == CMSG_LEN(sizeof(int)))
+        memcpy(fd, CMSG_DATA(cm), sizeof(*fd));
+    return mh.msg_flags & MSG_TRUNC ? 0 : n;
+}
+
 void hv_ctl_serve(struct hv_ctl *c, uint32_t index)
 {
     struct hv_conn *conn = &c->conn[index % HV_CTL_CONNS];
-    struct hv_ctl_reply r = {.p = c->out + WEIR_HV_HEADER, .fd = -1};
+    struct hv_ctl_reply r = {.p = c->out + WEIR_HV_HEADER, .fd = -1, .got = -1};
     struct weir_hv_header h = {0}, out = {0};
     ssize_t n;
     bool ok;
 
     if (conn->fd < 0)
         return;
-    n = recv(conn->fd, c->in, sizeof(c->in), MSG_DONTWAIT | MSG_TRUNC);
+    n = receive(c, conn, &r.got);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0 || weir_hv_get_header(c->in, (size_t)n, &h) < 0 ||
         (h.op & WEIR_HV_REPLY)) {
+        if (r.got >= 0)
+            close(r.got);
         drop(conn);
         return;
     }
@@ -164,6 +193,8 @@ void hv_ctl_serve(struct hv_ctl *c, uint32_t index)
     out.seq = h.seq;
     out.status = hv_ctl_op(c, conn, &h, c->in + WEIR_HV_HEADER,
                            (size_t)n - WEIR_HV_HEADER, &r);
+    if (r.got >= 0)
+        close(r.got);
     if (out.status == 0 && r.later)
         return;
     ok = send_out(c, conn, &out, &r);

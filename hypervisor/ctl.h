@@ -52,6 +52,7 @@ struct hv_ctl_reply {
     size_t len;
     unsigned count;
     int fd;     /* -1 or a descriptor to pass; closed after */
+    int got;    /* IN: -1 or a descriptor that came; closed after */
     bool later; /* no answer now */
 };
 int hv_ctl_op(struct hv_ctl *c, struct hv_conn *conn,

@@ -4,6 +4,8 @@
  */
 #include "hypervisor/ctl.h"
 
+#include "hypervisor/vm.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -72,6 +74,44 @@ static int op_destroy(struct call *k)
     return rc;
 }
 
+/* BUILDING domains only: nobody runs, so no entry of its p2m changes. */
+static struct hv_domain *building_vm(struct call *k, int *rc)
+{
+    struct hv_domain *d;
+
+    pthread_mutex_lock(&k->m->lock);
+    d = hv_domain_get(k->m, weir_le32(k->p));
+    *rc = !d ? -ENOENT : !d->vm ? -EINVAL : 0;
+    if (*rc == 0 && (d->state != WEIR_DOM_BUILDING || d->vm->go))
+        *rc = -EBUSY;
+    pthread_mutex_unlock(&k->m->lock);
+    return d;
+}
+
+/* Only main frees a domain, so that it stays. */
+static int op_vm_load(struct call *k)
+{
+    int rc;
+    struct hv_domain *d = building_vm(k, &rc);
+
+    if (rc < 0)
+        return rc;
+    if (k->r->got < 0)
+        return -EBADF;
+    return hv_vm_load(d->vm, k->r->got, weir_le64(k->p + 24),
+                      weir_le64(k->p + 16), weir_le64(k->p + 8));
+}
+
+static int op_vm_start(struct call *k)
+{
+    int rc;
+    struct hv_domain *d = building_vm(k, &rc);
+
+    if (rc == 0)
+        hv_vm_start(d->vm, weir_le32(k->p + 4), weir_le32(k->p + 8));
+    return rc;
+}
+
 static int stop_or_go(struct call *k, enum weir_dom_state from,
                       enum weir_dom_state to, int sig)
 {
@@ -86,9 +126,11 @@ static int stop_or_go(struct call *k, enum weir_dom_state from,
         rc = 0;
     else if (d->state != from)
         rc = -EINVAL;
+    else if (d->vm)
+        hv_vm_pause(d->vm, to == WEIR_DOM_PAUSED);
     else if (syscall(SYS_pidfd_send_signal, d->pidfd, sig, NULL, 0) < 0)
         rc = -errno;
-    else {
+    if (rc == 0 && d && d->state != to) {
         d->state = to;
         hv_domain_changed(d);
     }
@@ -283,6 +325,8 @@ static const struct {
     [WEIR_HVCTL_IO_DENY] = {op_io_deny, 8 + WEIR_HVCTL_IO_RANGE},
     [WEIR_HVCTL_IO_LIST] = {op_io_list, 4},
     [WEIR_HVCTL_MACHINE] = {op_machine, 0},
+    [WEIR_HVCTL_VM_LOAD] = {op_vm_load, WEIR_HVCTL_LOAD_REQ},
+    [WEIR_HVCTL_VM_START] = {op_vm_start, WEIR_HVCTL_START_REQ},
 };
 
 int hv_ctl_op(struct hv_ctl *c, struct hv_conn *conn,

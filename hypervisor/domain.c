@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "hypervisor/machine.h"
+#include "hypervisor/vm.h"
 
 #include "ring/barrier.h"
 
@@ -36,7 +36,7 @@ int hv_machine_init(struct hv_machine *m, uint64_t bytes)
     int rc;
 
     memset(m, 0, sizeof(*m));
-    m->wake = -1;
+    m->wake = m->kvm = -1;
     rc = hv_memory_init(&m->mem, bytes);
     if (rc < 0)
         return rc;
@@ -74,6 +74,8 @@ void hv_machine_fini(struct hv_machine *m)
     pthread_mutex_destroy(&m->lock);
     if (m->wake >= 0)
         close(m->wake);
+    if (m->kvm >= 0)
+        close(m->kvm);
     free(m->dom);
     hv_frames_fini(&m->frames);
     hv_memory_fini(&m->mem);
@@ -145,11 +147,15 @@ void hv_domain_info(struct hv_domain *d, struct weir_hv_dominfo *out)
     out->faults = weir_load_relaxed64(&d->faults);
     out->hypercalls = weir_load_relaxed64(&d->hypercalls);
     out->io_refused = weir_load_relaxed64(&d->io_refused);
+    if (d->vm)
+        hv_vm_info(d->vm, out);
     out->uptime_ns = hv_now_ns() - d->born_ns;
 }
 
 void hv_domain_free(struct hv_domain *d)
 {
+    if (d->vm)
+        hv_vm_free(d->vm);
     hv_console_fini(&d->console);
     hv_iospace_fini(&d->io);
     hv_track_fini(&d->track);

@@ -2,7 +2,7 @@
  *
  * The end of a domain: when it is dead, and what is freed in which order.
  */
-#include "hypervisor/machine.h"
+#include "hypervisor/vm.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -29,6 +29,8 @@ void hv_domain_kill(struct hv_domain *d)
     uint64_t complain = hv_now_ns() + COMPLAIN_NS;
     struct pollfd p = {.fd = d->pidfd, .events = POLLIN};
 
+    if (d->vm)
+        hv_vm_end(d->vm);
     if (d->sock >= 0)
         close(d->sock);
     d->sock = -1;

@@ -2,7 +2,8 @@
  *
  * Making a domain.
  */
-#include "hypervisor/machine.h"
+#include "hypervisor/vm.h"
+#include "hypervisor/vm_map.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -31,8 +32,16 @@ static int choose_domid(struct hv_machine *m, domid_t wanted, domid_t *domid)
 
 static int check_request(struct hv_machine *m, const struct weir_hv_create *c)
 {
-    if (c->kind != WEIR_DOM_PROCESS)
-        return -EOPNOTSUPP;
+    if (c->kind == WEIR_DOM_PROCESS
+            ? c->vcpus || c->ram
+            : c->vcpus == 0 || c->vcpus > HV_VCPUS_MAX || c->ram == 0 ||
+                  c->ram > c->max_frames)
+        return -EINVAL;
+    if (c->kind == WEIR_DOM_VM && m->kvm < 0)
+        return -ENODEV;
+    /* Others may be quicker: then the domain's own creation fails. */
+    if (c->ram > m->frames.count - m->frames.in_use)
+        return -ENOMEM;
     if (!c->name[0] || c->max_frames == 0 || c->max_grants > HV_GRANTS_MAX ||
         c->max_ports > HV_PORTS_MAX || c->max_maps > HV_MAPS_MAX)
         return -EINVAL;
@@ -60,8 +69,8 @@ static int populate(struct hv_domain *d, mfn_t frame, enum hv_frame_type type)
     return 0;
 }
 
-static int special_frame(struct hv_domain *d, enum hv_frame_type type,
-                         mfn_t *frame)
+int hv_domain_special(struct hv_domain *d, enum hv_frame_type type,
+                      mfn_t *frame)
 {
     int rc = hv_domain_reserve(d, 1, false, frame);
 
@@ -89,6 +98,7 @@ static int furnish(struct hv_domain *d, const struct weir_hv_create *how)
 {
     struct hv_machine *m = d->m;
     struct hv_grants *g = &d->grants;
+    bool vm = d->kind == WEIR_DOM_VM;
     int rc;
 
     rc = hv_domain_reserve(d, g->max, false, &g->first);
@@ -99,20 +109,23 @@ static int furnish(struct hv_domain *d, const struct weir_hv_create *how)
     if (rc < 0)
         return rc;
     g->shared = hv_memory_at(&m->mem, g->first);
-    rc = special_frame(d, HV_FRAME_CONSOLE, &d->console_frame);
+    rc = hv_domain_special(d, HV_FRAME_CONSOLE, &d->console_frame);
     if (rc == 0)
         rc = add_port(d, 0, HV_PORT_CONSOLE, &d->console_port);
     if (rc < 0)
         return rc;
     d->console.ring = hv_memory_at(&m->mem, d->console_frame);
+    if (vm)
+        hv_grant_preset(g, WEIR_GNTTAB_RESERVED_CONSOLE, 0,
+                        WEIR_VM_PFN_CONSOLE);
     if (!how->has_store)
         return 0;
-    rc = special_frame(d, HV_FRAME_STORE, &d->store);
+    rc = hv_domain_special(d, HV_FRAME_STORE, &d->store);
     if (rc == 0)
         rc = add_port(d, how->store_domid, HV_PORT_UNBOUND, &d->store_port);
     if (rc == 0)
         hv_grant_preset(g, WEIR_GNTTAB_RESERVED_XENSTORE, how->store_domid,
-                        d->store);
+                        vm ? WEIR_VM_PFN_STORE : d->store);
     return rc;
 }
 
@@ -156,6 +169,8 @@ int hv_domain_build(struct hv_machine *m, const struct weir_hv_create *how,
     if (!d)
         return -ENOMEM;
     rc = furnish(d, how);
+    if (rc == 0 && how->kind == WEIR_DOM_VM)
+        rc = hv_vm_new(d, how);
     if (rc < 0)
         hv_domain_unmake(d);
     else
@@ -165,6 +180,8 @@ int hv_domain_build(struct hv_machine *m, const struct weir_hv_create *how,
 
 void hv_domain_unmake(struct hv_domain *d)
 {
+    if (d->vm)
+        hv_vm_end(d->vm);
     hv_domain_drop(d);
     hv_domain_give_back(d);
     hv_domain_free(d);
@@ -224,7 +241,8 @@ int hv_domain_create(struct hv_machine *m, const struct weir_hv_create *how,
         rc = hv_domain_build(m, how, *domid, &d);
     if (rc < 0)
         return rc;
-    rc = open_socket(d, &fd);
+    if (!d->vm)
+        rc = open_socket(d, &fd);
     if (rc == 0)
         rc = start_thread(d);
     if (rc < 0) {

@@ -3,6 +3,7 @@
  * A domain's thread: hypercalls, faults, console, death.
  */
 #include "hypervisor/hypercall.h"
+#include "hypervisor/vm.h"
 
 #include "ring/barrier.h"
 
@@ -21,7 +22,7 @@
  * domain keeps its socket. */
 #define TURN 256
 
-enum { P_SOCK, P_WAKE, P_PID, P_FAULT, P_CONSOLE, P_VIEWER };
+enum { P_SOCK, P_WAKE, P_PID, P_FAULT, P_CONSOLE, P_VM, P_VIEWER };
 #define P_COUNT (P_VIEWER + HV_VIEWERS)
 
 void hv_domain_fail(struct hv_domain *d, const char *fmt, ...)
@@ -162,6 +163,8 @@ static void watch(struct hv_domain *d, struct pollfd *p)
     p[P_CONSOLE] = (struct pollfd){.fd = con ? con->pair->fd[!con->side] : -1,
                                    .events = POLLIN};
     pthread_mutex_unlock(&d->m->lock);
+    p[P_VM] = (struct pollfd){.fd = d->vm ? d->vm->xen_state.epoll : -1,
+                              .events = POLLIN};
     hv_console_poll(&d->console, p + P_VIEWER);
 }
 
@@ -197,13 +200,16 @@ static bool told_to_end(struct hv_domain *d)
 static void live(struct hv_domain *d)
 {
     while (!d->fail && !told_to_end(d)) {
+        bool more = d->vm && hv_vm_turn(d->vm);
         struct pollfd p[P_COUNT];
 
         watch(d, p);
-        if (poll(p, P_COUNT, -1) < 0)
+        if (d->fail || poll(p, P_COUNT, more ? 0 : -1) < 0)
             continue;
         if (p[P_WAKE].revents)
             clear(d->wake);
+        if (p[P_VM].revents)
+            hv_vm_events(d->vm);
         if (p[P_FAULT].revents)
             faults(d);
         console(d, p);
@@ -250,7 +256,9 @@ void *hv_domain_run(void *domain)
     pthread_mutex_lock(&d->m->lock);
     d->dead = true;
     d->pid = 0;
-    d->state = d->destroy ? WEIR_DOM_DYING : WEIR_DOM_CRASHED;
+    d->state = d->destroy              ? WEIR_DOM_DYING
+               : d->vm && d->vm->ended ? d->vm->end
+                                       : WEIR_DOM_CRASHED;
     hv_domain_changed(d);
     pthread_mutex_unlock(&d->m->lock);
     lie_in_state(d);

@@ -99,6 +99,8 @@ static int activate(struct hv_grants *g, struct hv_frames *f, grant_ref_t ref,
     if (status != WEIR_GNTST_OKAY)
         return status;
     frame = weir_load_acquire32(head_of(g, ref) + 1);
+    if (g->translate)
+        frame = g->translate(g->vm, frame);
     if (!hv_frames_grantable(f, frame, g->owner)) {
         unmark(g, ref, WEIR_GTF_READING | WEIR_GTF_WRITING);
         return WEIR_GNTST_BAD_PAGE;

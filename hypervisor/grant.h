@@ -19,6 +19,8 @@
 #define HV_GRANT_RETRIES 8    /* of a compare-exchange the granter disturbs */
 #define HV_GRANTS_MAX    1024 /* frames of a table, at most */
 
+struct hv_vm;
+
 struct hv_active {
     mfn_t frame;
     uint32_t ro, rw; /* uses */
@@ -33,6 +35,10 @@ struct hv_grants {
     uint32_t frames, max;
     struct hv_active **active; /* one array a frame in use */
     uint32_t in_use;           /* references with a use */
+    /* Entries of a VM domain name guest frame numbers: the machine frame, or
+     * 0.  NULL: they are the same. */
+    mfn_t (*translate)(const struct hv_vm *vm, uint64_t gfn);
+    const struct hv_vm *vm;
     domid_t owner;
 };
 

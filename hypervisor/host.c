@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/kvm.h>
 #include <linux/userfaultfd.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -97,6 +98,44 @@ int hv_host_check(FILE *to)
     return n;
 }
 
+void hv_host_kvm(FILE *to, int *fd)
+{
+    static const int caps[] = {KVM_CAP_USER_MEMORY,    KVM_CAP_IRQCHIP,
+                               KVM_CAP_PIT2,           KVM_CAP_SYNC_REGS,
+                               KVM_CAP_IOEVENTFD,      KVM_CAP_IMMEDIATE_EXIT,
+                               KVM_CAP_X86_MSR_FILTER, KVM_CAP_SIGNAL_MSI};
+    const char *lacks = NULL;
+
+    *fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (*fd < 0)
+        lacks = strerror(errno);
+    else if (ioctl(*fd, KVM_GET_API_VERSION, 0) != KVM_API_VERSION)
+        lacks = "its interface is another";
+    for (size_t i = 0; !lacks && i < sizeof(caps) / sizeof(caps[0]); i++)
+        if (ioctl(*fd, KVM_CHECK_EXTENSION, caps[i]) <= 0)
+            lacks = "its kernel is too old: use Linux 5.10 or newer";
+    if (lacks && *fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+    if (to && lacks)
+        fprintf(to, "weir-hv: no VM domains: /dev/kvm: %s\n", lacks);
+    else if (to)
+        fprintf(to, "weir-hv: VM domains: /dev/kvm can be used\n");
+}
+
+uint64_t hv_host_mappings(void)
+{
+    unsigned long long max = 65530;
+    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
+
+    if (f && fscanf(f, "%llu", &max) != 1)
+        max = 65530;
+    if (f)
+        fclose(f);
+    return max / 4 * 3;
+}
+
 void hv_host_no_swap(void)
 {
     char line[256];
@@ -140,6 +179,8 @@ void hv_host_drop(void)
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     /* A domain of the same user could else read weir-hv's memory. */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    /* A huge page would show a VM 511 frames beside the one it maps. */
+    prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 }
 
 void hv_host_notify(const char *state)

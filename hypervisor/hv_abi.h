@@ -164,7 +164,8 @@ enum weir_hv_op {
  *            84 u32 max_maps; 88 u32 1: has a store; 92 u32 store domid;
  *            96 u32 vcpus; 100 u32 zero; 104 u64 ram pages (0 for a process)
  *   reply     0 u32 domid; of a process domain with descriptor 0: its socket
- * VM_LOAD     0 u32 domid; 4 u32 zero; 8 u64 gpa; 16 u64 length; 24 u64 offset
+ * VM_LOAD     0 u32 domid; 4 u32 zero; 8 u64 gpa; 16 u64 length, at most
+ *             WEIR_HVCTL_LOAD_MAX; 24 u64 offset
  *             with descriptor 0: a memfd
  * VM_START    0 u32 domid; 4 u32 entry; 8 u32 start info; 12 u32 zero
  * DESTROY, PAUSE, UNPAUSE  0 u32 domid
@@ -207,7 +208,10 @@ enum weir_hvctl_op {
     WEIR_HVCTL_VM_START = 16,
 };
 
-#define WEIR_HVCTL_CREATE_REQ  96
+#define WEIR_HVCTL_CREATE_REQ  112
+#define WEIR_HVCTL_LOAD_REQ    32
+#define WEIR_HVCTL_START_REQ   16
+#define WEIR_HVCTL_LOAD_MAX    (4u << 20) /* bytes of one VM_LOAD */
 #define WEIR_HVCTL_DOMINFO     344
 #define WEIR_HVCTL_LIST_MAX    16 /* dominfos in one reply */
 #define WEIR_HVCTL_IO_RANGE    24

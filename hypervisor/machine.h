@@ -7,7 +7,7 @@
  *
  * Threads: main (control socket, creation, reaping) and one a domain, which
  * makes all calls on that domain's window, answers its hypercalls, waits for
- * its death and cleans up after it.
+ * its death and cleans up after it.  A VM domain has one a vCPU besides (vm.h).
  */
 #ifndef WEIR_HYPERVISOR_MACHINE_H
 #define WEIR_HYPERVISOR_MACHINE_H
@@ -33,8 +33,11 @@
 #define HV_DEFAULT_PORTS 1024
 #define HV_DEFAULT_TABLE 64
 
+struct hv_vm;
+
 struct hv_domain {
     struct hv_machine *m;
+    struct hv_vm *vm; /* NULL: a process domain */
     domid_t domid;
     char name[WEIR_HV_NAME];
     enum weir_dom_kind kind;
@@ -82,7 +85,11 @@ struct hv_machine {
     domid_t last_domid;        /* main: last one chosen */
     uint32_t ports, max_ports; /* (L) of all domains: two descriptors each */
     int wake;                  /* eventfd: a domain changed */
-    uint64_t marker;           /* weir_pagewin_marker */
+    int kvm;                   /* /dev/kvm, or -1 */
+    /* (L) Mappings of this process: what VMs have, and may have together.  The
+     * kernel's limit is for all of weir-hv; the rest is for itself. */
+    uint64_t vmas, max_vmas;
+    uint64_t marker; /* weir_pagewin_marker */
     dev_t mem_dev;
     ino_t mem_ino;
     bool unprivileged;
@@ -113,6 +120,9 @@ void hv_domain_changed(struct hv_domain *d);
 /* A run of frame numbers for it; charge: of its quota.  -ENOMEM. */
 int hv_domain_reserve(struct hv_domain *d, uint32_t count, bool charge,
                       mfn_t *first);
+/* A populated frame beside its quota. */
+int hv_domain_special(struct hv_domain *d, enum hv_frame_type type,
+                      mfn_t *frame);
 
 /* domain_run.c: the domain's thread */
 void *hv_domain_run(void *domain);

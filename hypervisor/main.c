@@ -72,7 +72,7 @@ static void parse(int argc, char **argv, struct options *o)
         {"version", no_argument, NULL, 'v'},
         {0},
     };
-    int opt;
+    int opt, kvm;
 
     while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         switch (opt) {
@@ -89,7 +89,9 @@ static void parse(int argc, char **argv, struct options *o)
             }
             break;
         case 'c':
-            exit(hv_host_check(stdout) ? 1 : 0);
+            opt = hv_host_check(stdout);
+            hv_host_kvm(stdout, &kvm);
+            exit(opt ? 1 : 0);
         case 'h':
             usage(stdout);
             exit(0);
@@ -209,6 +211,8 @@ int main(int argc, char **argv)
     rc = hv_machine_init(&machine, o.memory);
     if (rc < 0)
         return fail("machine memory", rc);
+    hv_host_kvm(NULL, &machine.kvm);
+    machine.max_vmas = hv_host_mappings();
     rc = hv_ctl_init(&ctl, &machine, path, epoll);
     if (rc == -EADDRINUSE)
         fprintf(stderr,

@@ -11,10 +11,9 @@
 
 #define WEIR_VM_LOW_END UINT64_C(0xC0000000) /* RAM below 4 GiB ends here */
 #define WEIR_VM_HIGH    UINT64_C(0x100000000)
-#define WEIR_VM_TABLES  UINT64_C(0xA0000) /* start info and ACPI tables lie in \
-                                           */
-#define WEIR_VM_TABLES_END UINT64_C(0x100000) /* this part: RAM, but reserved  \
-                                               */
+/* RAM, but reserved: start info and ACPI tables. */
+#define WEIR_VM_TABLES     UINT64_C(0xA0000)
+#define WEIR_VM_TABLES_END UINT64_C(0x100000)
 /* Reserved: local APIC, I/O APIC, special pages. */
 #define WEIR_VM_HOLE        UINT64_C(0xFC000000)
 #define WEIR_VM_PFN_CONSOLE UINT64_C(0xFEFFC)

@@ -25,8 +25,9 @@ struct call {
     size_t len;  /* payload in c->out */
     size_t want; /* payload of a good reply; or of each of its elements */
     bool elements;
-    unsigned count; /* OUT */
-    int fd;         /* OUT: -1 or a descriptor */
+    unsigned count;  /* OUT */
+    int fd;          /* OUT: -1 or a descriptor */
+    const int *pass; /* IN: a descriptor that goes with it, or NULL */
 };
 
 int weir_hvctl_open(const char *socket_path, struct weir_hvctl **out)
@@ -111,6 +112,26 @@ static void enqueue(struct weir_hvctl *c, const struct weir_hv_header *h)
         c->queued++;
 }
 
+static int send_packet(struct weir_hvctl *c, size_t len, const int *fd)
+{
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(int))];
+    } ctl = {.room = {0}};
+    struct iovec iov = {c->out, len};
+    struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    if (fd) {
+        mh.msg_control = &ctl;
+        mh.msg_controllen = sizeof(ctl);
+        ctl.align.cmsg_level = SOL_SOCKET;
+        ctl.align.cmsg_type = SCM_RIGHTS;
+        ctl.align.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&ctl.align), fd, sizeof(int));
+    }
+    return sendmsg(c->fd, &mh, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 static int call(struct weir_hvctl *c, struct call *k)
 {
     struct weir_hv_header h = {
@@ -122,8 +143,9 @@ static int call(struct weir_hvctl *c, struct call *k)
     int rc;
 
     weir_hv_put_header(c->out, &h);
-    if (send(c->fd, c->out, h.size, MSG_NOSIGNAL) < 0)
-        return -errno;
+    rc = send_packet(c, h.size, k->pass);
+    if (rc < 0)
+        return rc;
     for (;;) {
         rc = receive(c, &h, &k->fd, 0);
         if (rc < 0)
@@ -168,11 +190,52 @@ int weir_hvctl_create(struct weir_hvctl *c, const struct weir_hv_create *how,
     rc = call(c, &k);
     if (rc < 0)
         return rc;
-    if (k.fd < 0)
+    if ((k.fd < 0) != (how->kind == WEIR_DOM_VM)) {
+        if (k.fd >= 0)
+            close(k.fd);
         return -EPROTO;
+    }
     *domid = (domid_t)weir_le32(result(c));
     *domain_fd = k.fd;
     return 0;
+}
+
+int weir_hvctl_vm_load(struct weir_hvctl *c, domid_t domid, int memfd,
+                       uint64_t offset, uint64_t length, uint64_t gpa)
+{
+    do {
+        uint64_t n =
+            length < WEIR_HVCTL_LOAD_MAX ? length : WEIR_HVCTL_LOAD_MAX;
+        struct call k = {.op = WEIR_HVCTL_VM_LOAD,
+                         .len = WEIR_HVCTL_LOAD_REQ,
+                         .pass = &memfd};
+        int rc;
+
+        weir_put32(args(c), domid);
+        weir_put32(args(c) + 4, 0);
+        weir_put64(args(c) + 8, gpa);
+        weir_put64(args(c) + 16, n);
+        weir_put64(args(c) + 24, offset);
+        rc = call(c, &k);
+        if (rc < 0)
+            return rc;
+        offset += n;
+        gpa += n;
+        length -= n;
+    } while (length);
+    return 0;
+}
+
+int weir_hvctl_vm_start(struct weir_hvctl *c, domid_t domid, uint32_t entry,
+                        uint32_t start_info)
+{
+    struct call k = {.op = WEIR_HVCTL_VM_START, .len = WEIR_HVCTL_START_REQ};
+
+    weir_put32(args(c), domid);
+    weir_put32(args(c) + 4, entry);
+    weir_put32(args(c) + 8, start_info);
+    weir_put32(args(c) + 12, 0);
+    return call(c, &k);
 }
 
 /* Operations on a domain that answer with a status alone. */

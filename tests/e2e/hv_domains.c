@@ -151,9 +151,9 @@ static void names_and_ids_are_unique(void **state)
     how.max_frames = 16;
     how.name = "a/b";
     assert_int_equal(weir_hvctl_create(world.ctl, &how, &id, &fd), -EINVAL);
-    how.name = "vm";
+    how.name = "vm"; /* without vCPUs and RAM */
     how.kind = WEIR_DOM_VM;
-    assert_int_equal(weir_hvctl_create(world.ctl, &how, &id, &fd), -EOPNOTSUPP);
+    assert_int_equal(weir_hvctl_create(world.ctl, &how, &id, &fd), -EINVAL);
     assert_int_equal(weir_hvctl_list(world.ctl, 0, list, 8, &n), 0);
     assert_int_equal(n, 1);
     assert_string_equal(list[0].name, "a");
