@@ -30,3 +30,8 @@ $(call guest,example,$(GUEST_DIR)/example/example.c $(GUEST_DIR)/example/echo.c)
 
 INSTALL_HEADERS += $(addprefix $(GUEST_DIR)/,guest.h port_guest.h console.h \
 	pages.h)
+
+GUEST_PORT := $(addprefix $(GUEST_DIR)/,port_guest.c port_guest_grant.c)
+$(call test,test_port_guest,tests/unit/test_port_guest.c tests/unit/fake_guest.c $(GUEST_PORT))
+$(call test,test_port_guest_grant,tests/unit/test_port_guest_grant.c \
+	tests/unit/fake_guest.c $(GUEST_PORT))
