@@ -35,3 +35,5 @@ GUEST_PORT := $(addprefix $(GUEST_DIR)/,port_guest.c port_guest_grant.c)
 $(call test,test_port_guest,tests/unit/test_port_guest.c tests/unit/fake_guest.c $(GUEST_PORT))
 $(call test,test_port_guest_grant,tests/unit/test_port_guest_grant.c \
 	tests/unit/fake_guest.c $(GUEST_PORT))
+$(call test,test_guest_parts,tests/unit/test_guest_parts.c $(addprefix $(GUEST_DIR)/,\
+	pages.c console.c example/echo.c))
