@@ -144,6 +144,7 @@ void hv_domain_info(struct hv_domain *d, struct weir_hv_dominfo *out)
     out->max_maps = d->track.max;
     out->store_frame = d->store;
     out->store_evtchn = d->store_port;
+    out->console_evtchn = d->console_port;
     out->faults = weir_load_relaxed64(&d->faults);
     out->hypercalls = weir_load_relaxed64(&d->hypercalls);
     out->io_refused = weir_load_relaxed64(&d->io_refused);

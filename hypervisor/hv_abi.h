@@ -187,7 +187,7 @@ enum weir_hv_op {
  * 252 u32 grants_mapped; 256 u32 ports; 260 u32 max_ports; 264 u32 max_maps;
  * 268 u32 store port; 272 u64 store frame; 280 u64 faults;
  * 288 u64 hypercalls; 296 u64 io_refused; 304 u64 uptime in ns; 312 u32 vcpus;
- * 316 u32 shutdown code; 320 u32 1: mode k; 324 zeros
+ * 316 u32 shutdown code; 320 u32 1: mode k; 324 u32 console port; 328 zeros
  */
 enum weir_hvctl_op {
     WEIR_HVCTL_CREATE = 1,

@@ -54,6 +54,7 @@ struct weir_hv_dominfo {
     uint32_t ports, max_ports, max_maps;
     uint64_t store_frame;       /* for XS_INTRODUCE */
     evtchn_port_t store_evtchn; /* the domain's own end */
+    evtchn_port_t console_evtchn;
     uint64_t faults, hypercalls, io_refused;
     uint64_t uptime_ns;
     uint32_t vcpus;    /* VM: vCPUs, 0 for a process domain */
