@@ -32,6 +32,7 @@
 #define HV_DEFAULT_MAPS  65536
 #define HV_DEFAULT_PORTS 1024
 #define HV_DEFAULT_TABLE 64
+#define HV_VMAS_OWN      256 /* mappings a VM domain is sure of */
 
 struct hv_vm;
 
@@ -86,9 +87,12 @@ struct hv_machine {
     uint32_t ports, max_ports; /* (L) of all domains: two descriptors each */
     int wake;                  /* eventfd: a domain changed */
     int kvm;                   /* /dev/kvm, or -1 */
-    /* (L) Mappings of this process: what VMs have, and may have together.  The
-     * kernel's limit is for all of weir-hv; the rest is for itself. */
-    uint64_t vmas, max_vmas;
+    /* (L) Mappings of this process, of which the kernel allows a number only:
+     * VM domains, what they have beyond HV_VMAS_OWN each, and what all may
+     * have. */
+    uint32_t vms;
+    int64_t vmas;
+    uint64_t max_vmas;
     uint64_t marker; /* weir_pagewin_marker */
     dev_t mem_dev;
     ino_t mem_ino;

@@ -213,6 +213,8 @@ static void run(struct hv_vm *vm)
     int rc = start_vcpus(vm);
 
     vm->running = true;
+    if (rc == 0)
+        rc = hv_vm_seccomp();
     if (rc < 0) {
         hv_domain_fail(d,
                        "its vCPUs can't be started (error %d): weir-hv has "

@@ -204,8 +204,8 @@ int hv_vcpu_cpuid(struct hv_vcpu *v);
 /* MSR accesses that KVM leaves to weir-hv; false: the guest gets #GP. */
 bool hv_vcpu_msr(struct hv_vcpu *v, bool write, uint32_t msr, uint64_t *value);
 
-/* vm_seccomp.c: the calling thread may make the calls of a vCPU thread only.
- */
+/* vm_seccomp.c: from now on the calling thread makes only the calls that a
+ * VM's threads need. */
 int hv_vm_seccomp(void);
 
 /* vm_p2m.c; vm->lock, writes with the machine's too. */

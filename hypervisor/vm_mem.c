@@ -15,9 +15,7 @@
 #define SLOTS 24 /* RAM, special pages, places for foreign ones */
 /* Room for foreign pages above what RAM and the 4 GiB border leave. */
 #define ROOM (UINT64_C(4) << 18)
-/* Mappings that each VM is sure of. */
-#define VMAS_OWN 256
-#define STEP     8192 /* frames reserved with the lock held */
+#define STEP 8192 /* frames reserved with the lock held */
 
 struct hv_vm_slots {
     struct {
@@ -62,26 +60,43 @@ static int add_slot(struct hv_vm *vm, uint64_t gfn)
 
 /* ---- mappings ----------------------------------------------------------- */
 
-static int64_t charged(int64_t vmas)
+static int64_t beyond(int64_t vmas)
 {
-    return vmas > VMAS_OWN ? vmas : VMAS_OWN;
+    return vmas > HV_VMAS_OWN ? vmas - HV_VMAS_OWN : 0;
 }
 
+/* Half of the machine's mappings are for what VMs have beyond their own, and
+ * no VM gets more than a quarter of that. */
 static int charge(struct hv_vm *vm, int64_t more)
 {
     struct hv_machine *m = vm->d->m;
     struct hv_vm_slots *s = vm->slots;
-    int64_t delta = charged(s->vmas + more) - charged(s->vmas);
+    int64_t pool = (int64_t)m->max_vmas / 2, now = beyond(s->vmas + more);
+    int64_t delta = now - beyond(s->vmas);
     int rc = 0;
 
     pthread_mutex_lock(&m->lock);
-    if (delta > 0 && m->vmas + (uint64_t)delta > m->max_vmas)
+    if (delta > 0 && (now > pool / 4 || m->vmas + delta > pool))
         rc = -ENOSPC;
     else
-        m->vmas += (uint64_t)delta;
+        m->vmas += delta;
     pthread_mutex_unlock(&m->lock);
     if (rc == 0)
         s->vmas += more;
+    return rc;
+}
+
+/* The other half: for so many VMs. */
+static int charge_vm(struct hv_machine *m)
+{
+    int rc = 0;
+
+    pthread_mutex_lock(&m->lock);
+    if ((m->vms + 1) * HV_VMAS_OWN > m->max_vmas / 2)
+        rc = -ENOSPC;
+    else
+        m->vms++;
+    pthread_mutex_unlock(&m->lock);
     return rc;
 }
 
@@ -271,11 +286,7 @@ int hv_vm_mem_init(struct hv_vm *vm)
     vm->slots = calloc(1, sizeof(*vm->slots));
     if (!vm->slots || hv_p2m_init(vm, (top > high ? top : high) + ROOM) < 0)
         return -ENOMEM;
-    pthread_mutex_lock(&m->lock);
-    rc = m->vmas + VMAS_OWN > m->max_vmas ? -ENOSPC : 0;
-    if (rc == 0)
-        m->vmas += VMAS_OWN;
-    pthread_mutex_unlock(&m->lock);
+    rc = charge_vm(m);
     if (rc < 0)
         return rc;
     vm->slots->vmas = 1;
@@ -302,7 +313,8 @@ void hv_vm_unmap(struct hv_vm *vm)
     if (!vm->slots || !vm->slots->vmas)
         return;
     pthread_mutex_lock(&m->lock);
-    m->vmas -= (uint64_t)charged(vm->slots->vmas);
+    m->vmas -= beyond(vm->slots->vmas);
+    m->vms--;
     pthread_mutex_unlock(&m->lock);
     vm->slots->vmas = 0;
 }

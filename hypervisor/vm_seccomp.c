@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * System calls of a vCPU thread.  It shares its memory with all of weir-hv, so
- * this is a second line: what a guest might talk the thread into opens no file
- * or socket, starts no program and makes no memory executable.  What is not on
- * the list fails with EPERM, for a dead thread would hold its locks for ever.
+ * System calls of a VM domain's threads.  They share their memory with all of
+ * weir-hv, so this is a second line: what a guest might talk a thread into
+ * opens no file or socket, starts no program and makes no memory executable.
+ * What is not on the list fails with EPERM, for a dead thread would hold its
+ * locks for ever.
  */
 #include "hypervisor/vm.h"
 
@@ -38,6 +39,9 @@ static const struct sock_filter filter[] = {
     CALL(futex),
     CALL(read),
     CALL(write),
+    CALL(recvfrom),
+    CALL(sendto),
+    CALL(epoll_wait),
     CALL(poll),
     CALL(ppoll),
     CALL(munmap),
