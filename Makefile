@@ -105,6 +105,7 @@ script = $(eval TEST_SCRIPTS += $(1))
 include ring/module.mk
 include xenbus/module.mk
 include hypervisor/module.mk
+include hypervisor/loader/module.mk
 include frontends/module.mk
 include backends/module.mk
 include driverdomains/module.mk

@@ -1,0 +1,11 @@
+# hypervisor/loader: weir-load, and what the device manager links to start it.
+# No part of weir-hv.
+
+LD_PURE := $(addprefix hypervisor/loader/,acpi.c bzimage.c elf.c place.c stubs.c \
+	unpack.c answer.c) hypervisor/vm_map.c
+LD_LIBS := -lz -llzma -lzstd -llz4
+$(call lib,weir-load,$(LD_PURE) hypervisor/loader/build.c hypervisor/loader/seal.c)
+# Users of weir_vm_image_push link weir-hvclient behind it.
+$(call lib,weir-vmload,$(addprefix hypervisor/loader/,load.c spawn.c push.c answer.c))
+$(call prog,weir-load,hypervisor/loader/main.c hypervisor/loader/check.c,weir-load,\
+	$(LD_LIBS) -lseccomp -lcap-ng)
