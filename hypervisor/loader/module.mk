@@ -9,3 +9,6 @@ $(call lib,weir-load,$(LD_PURE) hypervisor/loader/build.c hypervisor/loader/seal
 $(call lib,weir-vmload,$(addprefix hypervisor/loader/,load.c spawn.c push.c answer.c))
 $(call prog,weir-load,hypervisor/loader/main.c hypervisor/loader/check.c,weir-load,\
 	$(LD_LIBS) -lseccomp -lcap-ng)
+
+LD_IMAGES := tests/unit/ld_images.c
+$(call test,test_loader,tests/unit/test_loader.c $(LD_IMAGES),weir-load,$(LD_LIBS))
