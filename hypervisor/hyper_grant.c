@@ -17,23 +17,17 @@ struct present {
     unsigned n;
 };
 
-static int status_of(int rc)
-{
-    if (rc == -EAGAIN)
-        return WEIR_GNTST_EAGAIN;
-    return rc == -ENOSPC ? WEIR_GNTST_NO_SPACE : WEIR_GNTST_GENERAL_ERROR;
-}
-
 /* With two windows a frame shows in one of them only.  A mapping the other way
  * may end soon; an own frame is read-write for good. */
 static int mixes(const struct hv_domain *d, bool own, struct hv_count had,
                  bool readonly)
 {
     if (weir_pagewin_one_window(d->win))
-        return 0;
+        return WEIR_GNTST_OKAY;
     if (readonly && own)
-        return -EEXIST;
-    return (readonly ? had.rw : had.ro) != 0 ? -EAGAIN : 0;
+        return WEIR_GNTST_GENERAL_ERROR;
+    return (readonly ? had.rw : had.ro) != 0 ? WEIR_GNTST_EAGAIN
+                                             : WEIR_GNTST_OKAY;
 }
 
 static int map_one(struct hv_domain *d, const uint8_t *in, uint8_t *out,
@@ -44,30 +38,27 @@ static int map_one(struct hv_domain *d, const uint8_t *in, uint8_t *out,
         .readonly = weir_le16(in + 2) & WEIR_HV_MAP_READONLY,
         .ref = weir_le32(in + 4),
     };
-    struct hv_domain *granter = hv_domain_get(d->m, e.granter);
+    struct hv_scrub none; /* it is granted: its owner has it */
     struct hv_count had;
     uint32_t handle = 0;
-    int rc;
+    int status;
     bool own;
 
     if (weir_le16(in + 2) & ~WEIR_HV_MAP_READONLY)
         return WEIR_GNTST_GENERAL_ERROR;
-    if (!granter || granter->destroy)
-        return WEIR_GNTST_BAD_DOMAIN;
-    rc = hv_grant_acquire(&granter->grants, &d->m->frames, e.ref, d->domid,
-                          e.readonly, &e.frame);
-    if (rc != WEIR_GNTST_OKAY)
-        return rc;
+    status = hv_use_begin(d, &e, &handle);
+    if (status != WEIR_GNTST_OKAY)
+        return status;
     had = hv_track_count(&d->track, e.frame);
+    *(e.readonly ? &had.ro : &had.rw) -= 1;
     own = hv_own_frame(d, e.frame);
-    rc = mixes(d, own, had, e.readonly);
-    if (rc == 0)
-        rc = hv_track_add(&d->track, &e, &handle);
-    if (rc < 0) {
-        hv_grant_release(&granter->grants, e.ref, e.readonly);
-        return status_of(rc);
+    status = mixes(d, own, had, e.readonly);
+    if (status != WEIR_GNTST_OKAY) {
+        none.n = 0;
+        hv_track_drop(&d->track, e.frame, e.readonly);
+        hv_use_end(d, handle, &none);
+        return status;
     }
-    hv_frames_map(&d->m->frames, e.frame);
     if (!own && had.rw == 0 && (had.ro == 0 || !e.readonly)) {
         todo->frame[todo->n] = e.frame;
         todo->readonly[todo->n++] = e.readonly;
@@ -168,11 +159,8 @@ static int weaken(struct hv_domain *d, const struct unmap *u)
 static void unmap_finish(struct hv_domain *d, struct unmap *u, unsigned count,
                          const int *seen, struct hv_scrub *s)
 {
-    struct hv_machine *m = d->m;
-
     for (unsigned i = 0, looked = 0; i < count; i++) {
         struct hv_handle *h;
-        struct hv_domain *granter;
 
         if (u->status[i] != WEIR_GNTST_OKAY)
             continue;
@@ -183,12 +171,7 @@ static void unmap_finish(struct hv_domain *d, struct unmap *u, unsigned count,
             u->status[i] = WEIR_GNTST_BAD_VIRT_ADDR;
             continue;
         }
-        granter = hv_domain_get(m, h->granter);
-        if (granter)
-            hv_grant_release(&granter->grants, h->ref, h->readonly);
-        if (hv_frames_unmap(&m->frames, h->frame))
-            s->frame[s->n++] = h->frame;
-        hv_track_del(&d->track, u->handle[i]);
+        hv_use_end(d, u->handle[i], s);
     }
 }
 
@@ -219,70 +202,6 @@ int hv_op_unmap(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
     return rc;
 }
 
-/* One end of a copy, held while the bytes move. */
-struct copy_end {
-    struct hv_domain *granter; /* NULL: an own frame */
-    grant_ref_t ref;
-    bool readonly;
-    uint8_t *at;
-};
-
-static int copy_begin(struct hv_domain *d, struct copy_end *e, bool is_gref,
-                      domid_t dom, uint64_t which, uint16_t offset)
-{
-    mfn_t frame = which;
-    int status;
-
-    if (is_gref) {
-        struct hv_domain *granter = hv_domain_get(d->m, dom);
-
-        if (!granter || granter->destroy)
-            return WEIR_GNTST_BAD_DOMAIN;
-        if (which > UINT32_MAX)
-            return WEIR_GNTST_BAD_GNTREF;
-        e->ref = (grant_ref_t)which;
-        status = hv_grant_acquire(&granter->grants, &d->m->frames, e->ref,
-                                  d->domid, e->readonly, &frame);
-        if (status != WEIR_GNTST_OKAY)
-            return status;
-        e->granter = granter;
-    } else if (!hv_frames_grantable(&d->m->frames, frame, d->domid)) {
-        return WEIR_GNTST_BAD_PAGE;
-    }
-    e->at = (uint8_t *)hv_memory_at(&d->m->mem, frame) + offset;
-    return WEIR_GNTST_OKAY;
-}
-
-static void copy_end(struct copy_end *e)
-{
-    if (e->granter)
-        hv_grant_release(&e->granter->grants, e->ref, e->readonly);
-}
-
-static int copy_one(struct hv_domain *d, const struct weir_hv_copy_elem *c)
-{
-    struct copy_end src = {.readonly = true}, dst = {.readonly = false};
-    int status;
-
-    if ((c->flags & ~(WEIR_HV_COPY_SRC_GREF | WEIR_HV_COPY_DST_GREF)) ||
-        (uint32_t)c->src_off + c->len > WEIR_PAGE_SIZE ||
-        (uint32_t)c->dst_off + c->len > WEIR_PAGE_SIZE)
-        return WEIR_GNTST_BAD_COPY_ARG;
-    status = copy_begin(d, &src, c->flags & WEIR_HV_COPY_SRC_GREF, c->src_dom,
-                        c->src, c->src_off);
-    if (status != WEIR_GNTST_OKAY)
-        return status;
-    status = copy_begin(d, &dst, c->flags & WEIR_HV_COPY_DST_GREF, c->dst_dom,
-                        c->dst, c->dst_off);
-    if (status == WEIR_GNTST_OKAY) {
-        /* Ends may be one frame, and the bytes may change meanwhile. */
-        memmove(dst.at, src.at, c->len);
-        copy_end(&dst);
-    }
-    copy_end(&src);
-    return status;
-}
-
 int hv_op_copy(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
 {
     for (unsigned i = 0; i < q->count; i++) {
@@ -292,7 +211,7 @@ int hv_op_copy(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
         weir_hv_get_copy(q->p + (size_t)i * WEIR_HV_COPY_REQ, &c);
         /* One element at a time: a page is the longest the lock is held. */
         pthread_mutex_lock(&d->m->lock);
-        status = copy_one(d, &c);
+        status = hv_use_copy(d, &c);
         pthread_mutex_unlock(&d->m->lock);
         weir_put32(r->p + (size_t)i * WEIR_HV_STATUS_REP, (uint32_t)status);
     }

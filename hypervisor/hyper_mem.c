@@ -151,25 +151,19 @@ int hv_op_stats(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
     return rc;
 }
 
-/* One frame more of the table: memory, active entries, then the domain. */
+/* One frame more of the table, and it appears. */
 static int extend_table(struct hv_domain *d)
 {
-    struct hv_machine *m = d->m;
     mfn_t frame = d->grants.first + d->grants.frames;
-    int rc = hv_memory_populate(&m->mem, frame, 1);
+    int rc = hv_table_grow(d);
 
     if (rc < 0)
         return rc;
     rc = weir_pagewin_present(d->win, frame, 1, false, NULL);
-    if (rc < 0) {
+    if (rc < 0)
         hv_window_failed(d, frame, 1, rc);
-        return rc;
-    }
-    hv_track_charge(&d->track, frame, 1);
-    pthread_mutex_lock(&m->lock);
-    rc = hv_grants_extend(&d->grants);
-    hv_frames_set(&m->frames, frame, 1, HV_FRAME_TABLE);
-    pthread_mutex_unlock(&m->lock);
+    else
+        hv_track_charge(&d->track, frame, 1);
     return rc;
 }
 

@@ -54,6 +54,17 @@ int hv_op_evtchn_status(struct hv_domain *d, struct hv_request *q,
 int hv_op_evtchn_reset(struct hv_domain *d, struct hv_request *q,
                        struct hv_reply *r);
 
+/* grant_use.c, with the machine's lock; also VM domains'.  Map: e names
+ * granter, ref and readonly, and gets the frame; returns a GNTST status.  The
+ * end of a mapping whose page is gone and whose count is dropped (track.h);
+ * the frame may have to be scrubbed.  Copy: a GNTST status. */
+int hv_use_begin(struct hv_domain *d, struct hv_handle *e, uint32_t *handle);
+void hv_use_end(struct hv_domain *d, uint32_t handle, struct hv_scrub *s);
+int hv_use_copy(struct hv_domain *d, const struct weir_hv_copy_elem *c);
+/* Own threads, one at a time, without the lock: one frame more of its grant
+ * table.  -ENOSPC, -ENOMEM. */
+int hv_table_grow(struct hv_domain *d);
+
 /* Its own live frame, present read-write whatever it maps. */
 bool hv_own_frame(struct hv_domain *d, mfn_t m);
 

@@ -1,12 +1,16 @@
 # hypervisor: what this folder builds; the macros are in ../Makefile
 
 HV_VM := $(addprefix hypervisor/,vm.c vm_access.c vm_cpuid.c vm_map.c vm_mem.c \
-	vm_p2m.c vm_run.c vm_seccomp.c) $(wildcard hypervisor/vm_default.c)
+	vm_p2m.c vm_run.c vm_seccomp.c)
+# Xen's ABI towards a VM's guest
+HV_VMXEN := $(addprefix hypervisor/,grant_use.c vm_call.c vm_call_event.c \
+	vm_call_grant.c vm_call_mem.c vm_call_misc.c vm_call_sched.c \
+	vm_call_vcpu.c vm_event.c vm_kxen.c vm_page.c vm_time.c)
 HV_CORE := $(addprefix hypervisor/,codec.c console.c ctl.c ctl_ops.c domain.c \
 	domain_end.c domain_new.c domain_run.c event.c frames.c grant.c host.c hyper_event.c \
 	hyper_grant.c hyper_mem.c hyper_start.c hypercall.c iospace.c log.c \
 	memory.c pagewin.c pagewin_probe.c track.c verify.c verify_fds.c \
-	verify_maps.c) $(HV_VM)
+	verify_maps.c) $(HV_VM) $(HV_VMXEN)
 HV_CLIENT := hypervisor/codec.c $(addprefix hypervisor/client/,control.c \
 	process.c process_call.c process_evt.c process_fault.c \
 	process_log.c process_mem.c \

@@ -16,6 +16,7 @@
 struct hv_handle {
     mfn_t frame;
     grant_ref_t ref;
+    uint32_t gfn; /* VM: where it is mapped */
     domid_t granter;
     bool used, readonly;
     bool ending;   /* this unmap batch names it already */

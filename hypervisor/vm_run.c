@@ -370,6 +370,7 @@ static void loop(struct hv_vcpu *v)
             continue;
         }
         look_for_start(v);
+        hv_vcpu_xen_enter(v);
         if (ioctl(v->fd, KVM_RUN, 0) < 0) {
             failed(v, errno);
             continue;

@@ -25,8 +25,7 @@ struct hv_vcpu_xen {
     struct weir_vcpu_info *info; /* (L) in shared info until registered */
     mfn_t info_frame;            /* (L) held; 0: not registered */
     uint64_t info_gpa;           /* (L) 0: in shared info */
-    uint64_t time_addr;          /* (L) linear; a second copy; 0: none */
-    uint64_t runstate_addr;      /* (L) linear; 0: none */
+    uint64_t runstate_addr;      /* atomic; linear; 0: none */
     uint64_t blocked_ns;         /* own thread: slept in hypercalls */
     uint32_t upcall_vector;      /* atomic; 0: the domain's callback */
     uint32_t waiting;            /* atomic: in hv_vcpu_wait for an event */
