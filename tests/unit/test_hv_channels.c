@@ -210,13 +210,18 @@ static void messages_come_back_as_they_were(void **state)
                                 .max_frames = 2,
                                 .store_frame = UINT64_C(1) << 33,
                                 .faults = 5,
-                                .uptime_ns = 6},
+                                .uptime_ns = 6,
+                                .vcpus = 7,
+                                .shutdown = WEIR_SHUTDOWN_REBOOT,
+                                .xen_hvm = true},
                            e;
     struct weir_hv_create c = {.name = "net",
                                .domid = 4,
                                .max_frames = 100,
                                .has_store = true,
-                               .store_domid = 1},
+                               .store_domid = 1,
+                               .vcpus = 3,
+                               .ram = UINT64_C(1) << 33},
                           k;
     uint8_t b[WEIR_HVCTL_DOMINFO], n[WEIR_HVCTL_CREATE_REQ];
     char name[WEIR_HV_NAME];
@@ -233,6 +238,8 @@ static void messages_come_back_as_they_were(void **state)
     assert_int_equal(weir_hvctl_get_create(n, sizeof(n), name, &k), 0);
     assert_string_equal(k.name, "net");
     assert_int_equal(k.store_domid, 1);
+    assert_int_equal(k.vcpus, 3);
+    assert_int_equal(k.ram, UINT64_C(1) << 33);
     memset(n, 'x', WEIR_HV_NAME); /* a name without an end */
     assert_int_equal(weir_hvctl_get_create(n, sizeof(n), name, &k), -EINVAL);
 }
