@@ -134,10 +134,10 @@ const char *cli_state_name(enum weir_dom_state s)
     static const char *const names[] = {
         [WEIR_DOM_BUILDING] = "building", [WEIR_DOM_RUNNING] = "running",
         [WEIR_DOM_PAUSED] = "paused",     [WEIR_DOM_DYING] = "dying",
-        [WEIR_DOM_CRASHED] = "crashed",
+        [WEIR_DOM_CRASHED] = "crashed",   [WEIR_DOM_SHUTDOWN] = "shutdown",
     };
 
-    return (unsigned)s <= WEIR_DOM_CRASHED ? names[s] : "?";
+    return (unsigned)s <= WEIR_DOM_SHUTDOWN ? names[s] : "?";
 }
 
 int cli_domains(struct weir_cli *c, struct weir_hv_dominfo **list, unsigned *n)

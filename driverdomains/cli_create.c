@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * create, destroy, shutdown, pause, unpause.
+ * create, destroy, shutdown, reboot, pause, unpause, mem-set.
  */
 #include "driverdomains/cli.h"
 
@@ -87,7 +87,7 @@ int cli_destroy(struct weir_cli *c, int argc, char **argv)
     return fill(&t, argv[1]) ? 1 : cli_target(c, WEIR_DEVCTL_DESTROY, &t);
 }
 
-int cli_shutdown(struct weir_cli *c, int argc, char **argv)
+static int ask(struct weir_cli *c, int argc, char **argv, unsigned op)
 {
     struct weir_devctl_target t = {0};
     const char *text = NULL;
@@ -102,7 +102,35 @@ int cli_shutdown(struct weir_cli *c, int argc, char **argv)
                              text);
         t.timeout_ms = (uint32_t)s * 1000;
     }
-    return fill(&t, argv[1]) ? 1 : cli_target(c, WEIR_DEVCTL_SHUTDOWN, &t);
+    return fill(&t, argv[1]) ? 1 : cli_target(c, op, &t);
+}
+
+int cli_shutdown(struct weir_cli *c, int argc, char **argv)
+{
+    return ask(c, argc, argv, WEIR_DEVCTL_SHUTDOWN);
+}
+
+int cli_reboot(struct weir_cli *c, int argc, char **argv)
+{
+    return ask(c, argc, argv, WEIR_DEVCTL_REBOOT);
+}
+
+/* As xl: a number alone is MiB. */
+int cli_mem_set(struct weir_cli *c, int argc, char **argv)
+{
+    struct weir_devctl_target t = {0};
+    uint64_t mib, bytes;
+
+    if (argc != 3)
+        return CLI_USAGE;
+    if (weir_cfg_u64(argv[2], 1, 1u << 20, &mib) == 0)
+        bytes = mib << 20;
+    else if (weir_cfg_size(argv[2], &bytes) || bytes < 1u << 20 ||
+             bytes > 1ull << 40)
+        return cli_error("\"%.40s\": give MiB, or a size like 512M or 2G",
+                         argv[2]);
+    t.kib = bytes / 1024;
+    return fill(&t, argv[1]) ? 1 : cli_target(c, WEIR_DEVCTL_MEMSET, &t);
 }
 
 static int pause_or_not(struct weir_cli *c, int argc, char **argv,

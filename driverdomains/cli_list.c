@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const on_crash_names[] = {"destroy", "preserve", "restart"};
+static const char *const action_names[] = {"destroy", "preserve", "restart"};
 
 static const struct weir_devctl_dominfo *
 match(const struct weir_devctl_dominfo *list, unsigned n, domid_t domid)
@@ -46,6 +46,29 @@ static const char *role(const struct weir_devctl_dominfo *m, domid_t domid)
                                           : "driver vbd,vif";
 }
 
+/* Process, or VM and by which way its hypercalls come. */
+static const char *type_name(const struct weir_hv_dominfo *d)
+{
+    if (d->kind != WEIR_DOM_VM)
+        return "process";
+    return d->xen_hvm ? "pvh/k" : "pvh/s";
+}
+
+static const char *shutdown_name(const struct weir_hv_dominfo *d)
+{
+    static const char *const names[] = {
+        [WEIR_SHUTDOWN_POWEROFF] = "poweroff",
+        [WEIR_SHUTDOWN_REBOOT] = "reboot",
+        [WEIR_SHUTDOWN_SUSPEND] = "suspend",
+        [WEIR_SHUTDOWN_CRASH] = "crash",
+        [WEIR_SHUTDOWN_WATCHDOG] = "watchdog",
+    };
+
+    if (d->state != WEIR_DOM_SHUTDOWN)
+        return "";
+    return d->shutdown <= WEIR_SHUTDOWN_WATCHDOG ? names[d->shutdown] : "?";
+}
+
 static void json_u(struct cli_json *j, const char *key, uint64_t v)
 {
     if (j->to)
@@ -56,7 +79,7 @@ static void json_u(struct cli_json *j, const char *key, uint64_t v)
 
 static void json_s(struct cli_json *j, const char *key, const char *v)
 {
-    char clean[1100];
+    char clean[2100];
 
     if (j->to) {
         cli_json_str(j, key, v);
@@ -73,7 +96,12 @@ static void show_who(struct cli_json *j, const struct weir_hv_dominfo *d,
 {
     json_s(j, "name", d->name);
     json_u(j, "domid", d->domid);
-    json_s(j, "type", d->kind == WEIR_DOM_VM ? "vm" : "process");
+    json_s(j, "type", d->kind == WEIR_DOM_VM ? "pvh" : "process");
+    if (d->kind == WEIR_DOM_VM) {
+        json_u(j, "vcpus", d->vcpus);
+        json_s(j, "hypercalls_by", d->xen_hvm ? "kvm" : "stubs");
+        json_s(j, "shutdown", shutdown_name(d));
+    }
     json_s(j, "role", role(m, d->domid));
     json_s(j, "state", cli_state_name(d->state));
     json_s(j, "reason", m && m->reason[0] ? m->reason : d->reason);
@@ -103,14 +131,15 @@ static void line(const struct weir_hv_dominfo *d,
 {
     const char *reason = m && m->reason[0] ? m->reason : d->reason;
     uint64_t s = d->uptime_ns / 1000000000;
-    char clean[320];
+    char clean[640];
 
     snprintf(clean, sizeof(clean), "%s", reason);
     cli_clean(clean);
-    printf("%-20s %5u %-14s %-9s %8u %8u %5" PRIu64 ":%02" PRIu64 "%s%s\n",
-           d->name, d->domid, role(m, d->domid), cli_state_name(d->state),
-           d->max_frames * 4, d->frames * 4, s / 60, s % 60,
-           clean[0] ? "  " : "", clean);
+    printf("%-20s %5u %-7s %5u %-14s %-9s %8u %8u %5" PRIu64 ":%02" PRIu64
+           "%s%s\n",
+           d->name, d->domid, type_name(d), d->vcpus, role(m, d->domid),
+           cli_state_name(d->state), d->max_frames * 4, d->frames * 4, s / 60,
+           s % 60, clean[0] ? "  " : "", clean);
 }
 
 int cli_list(struct weir_cli *c, int argc, char **argv)
@@ -130,8 +159,8 @@ int cli_list(struct weir_cli *c, int argc, char **argv)
     if (c->json)
         cli_json_open(&j, NULL, '[');
     else
-        printf("%-20s %5s %-14s %-9s %8s %8s %8s\n", "NAME", "ID", "ROLE",
-               "STATE", "MEM(K)", "USED(K)", "UPTIME");
+        printf("%-20s %5s %-7s %5s %-14s %-9s %8s %8s %8s\n", "NAME", "ID",
+               "TYPE", "VCPUS", "ROLE", "STATE", "MEM(K)", "USED(K)", "UPTIME");
     for (unsigned i = 0; i < n; i++) {
         if (!wanted(&list[i], argc, argv))
             continue;
@@ -149,12 +178,31 @@ int cli_list(struct weir_cli *c, int argc, char **argv)
     return 0;
 }
 
+static const char *action(uint32_t a)
+{
+    return a < sizeof(action_names) / sizeof(action_names[0]) ? action_names[a]
+                                                              : "?";
+}
+
+static void show_vm(struct cli_json *j, const struct weir_devctl_dominfo *m)
+{
+    json_s(j, "ramdisk", m->ramdisk);
+    json_s(j, "cmdline", m->cmdline);
+    json_s(j, "uuid", m->uuid);
+    json_u(j, "maxmem_mib", m->maxmem_mib);
+    json_u(j, "target_kib", m->target_kib);
+    json_s(j, "on_poweroff", action(m->on_poweroff));
+    json_s(j, "on_reboot", action(m->on_reboot));
+}
+
 static void show_manager(struct cli_json *j,
                          const struct weir_devctl_dominfo *m)
 {
+    if (m->type == WEIR_TYPE_PVH)
+        show_vm(j, m);
     json_s(j, "kernel", m->kernel);
     json_s(j, "manager_state", m->state);
-    json_s(j, "on_crash", m->on_crash < 3 ? on_crash_names[m->on_crash] : "?");
+    json_s(j, "on_crash", action(m->on_crash));
     json_s(j, "log", m->log);
     json_s(j, "cgroup", m->cgroup);
     json_u(j, "devices", m->devices);

@@ -19,13 +19,22 @@
 #define WEIR_CFG_DISKS 16
 #define WEIR_CFG_VIFS  8
 #define WEIR_CFG_IF    16
-#define WEIR_CFG_IP    384 /* a list */
-#define WEIR_CFG_IPS   8   /* addresses in it */
+#define WEIR_CFG_IP    384  /* a list */
+#define WEIR_CFG_IPS   8    /* addresses in it */
+#define WEIR_CFG_LINE  2048 /* a kernel's command line, as Linux takes it */
+#define WEIR_CFG_UUID  37
+#define WEIR_CFG_VCPUS 8
 
-enum weir_on_crash {
-    WEIR_ON_CRASH_DESTROY = 0,
-    WEIR_ON_CRASH_PRESERVE = 1, /* keep it, crashed, for inspection */
-    WEIR_ON_CRASH_RESTART = 2,  /* build it again, with back-off */
+enum weir_dom_type {
+    WEIR_TYPE_PROCESS = 0, /* kernel is a program */
+    WEIR_TYPE_PVH = 1,     /* a VM; kernel is one */
+};
+
+/* What becomes of a domain that ended by itself. */
+enum weir_dom_action {
+    WEIR_ACTION_DESTROY = 0,
+    WEIR_ACTION_PRESERVE = 1, /* keep it for inspection */
+    WEIR_ACTION_RESTART = 2,  /* build it again, with back-off */
 };
 
 /* Classes of devices a driver domain offers: bits. */
@@ -34,6 +43,8 @@ enum weir_on_crash {
 
 struct weir_disk_config {
     char target[WEIR_CFG_PATH];  /* absolute path of a file or block device */
+    char given[WEIR_CFG_PATH];   /* as written, where that differs: for a
+                                    driver domain that is a VM */
     char vdev[32];               /* as written: "xvda" */
     char backend[WEIR_CFG_NAME]; /* driver domain; "": the only one */
     uint32_t devid;              /* from vdev */
@@ -62,18 +73,26 @@ struct weir_vif_config {
 
 struct weir_domain_config {
     char name[WEIR_CFG_NAME];
-    char kernel[WEIR_CFG_PATH]; /* absolute path of the program */
+    uint32_t type;              /* enum weir_dom_type */
+    char kernel[WEIR_CFG_PATH]; /* absolute path of the program or kernel */
     uint32_t nargs, ndisks, nvifs;
     char args[WEIR_CFG_ARGS][WEIR_CFG_ARG];
     bool driver_domain;
     uint32_t offers;      /* WEIR_OFFERS_*; driver domains */
-    uint32_t on_crash;    /* enum weir_on_crash */
-    uint32_t memory_mib;  /* machine memory */
+    uint32_t on_crash;    /* enum weir_dom_action */
+    uint32_t memory_mib;  /* machine memory; of a VM at its start */
     uint32_t private_mib; /* limit of the process's own memory */
     uint32_t cap;         /* percent of one CPU; 0: no limit */
     uint32_t cpu_weight;  /* 1..10000, 100 is neutral; 0: 100 */
     uint32_t max_pids;    /* tasks */
     uint32_t max_grants, max_ports, max_maps; /* 0: weir-hv's defaults */
+    /* VMs only */
+    char ramdisk[WEIR_CFG_PATH]; /* absolute path; "": none */
+    char cmdline[WEIR_CFG_LINE];
+    char uuid[WEIR_CFG_UUID];        /* "": the manager makes one */
+    uint32_t vcpus;                  /* 1..WEIR_CFG_VCPUS */
+    uint32_t maxmem_mib;             /* most it may balloon up to */
+    uint32_t on_poweroff, on_reboot; /* enum weir_dom_action */
     struct weir_disk_config disks[WEIR_CFG_DISKS];
     struct weir_vif_config vifs[WEIR_CFG_VIFS];
 };
@@ -100,6 +119,12 @@ bool weir_cfg_ifname_ok(const char *s);
 int weir_cfg_u64(const char *s, uint64_t min, uint64_t max, uint64_t *out);
 /* The same with a suffix k, M, G or T of 1024. */
 int weir_cfg_size(const char *s, uint64_t *out);
+/* 8-4-4-4-12 hexadecimal digits. */
+bool weir_cfg_uuid_ok(const char *s);
+/* What can be wrong with a VM's numbers and texts: NULL, or the key, and the
+ * reason in e. */
+const char *weir_cfg_check_vm(const struct weir_domain_config *c,
+                              struct weir_cfg_error *e);
 /* "xvda1", "sdb", "hda", "d1p2", "51712": Xen's virtual device number. */
 int weir_vdev_to_devid(const char *vdev, uint32_t *devid);
 /* A unicast address. 0 or -EINVAL. */

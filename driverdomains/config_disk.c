@@ -86,8 +86,11 @@ static int set_target(const char *path, struct weir_disk_config *d,
         n = snprintf(d->target, sizeof(d->target), "%s", path);
     else
         n = snprintf(d->target, sizeof(d->target), "%s/%s", cwd, path);
-    if (n < 0 || (size_t)n >= sizeof(d->target))
+    if (n < 0 || (size_t)n >= sizeof(d->target) ||
+        strlen(path) >= sizeof(d->given))
         return refuse(e, "target: the path is too long");
+    if (strcmp(path, d->target))
+        strcpy(d->given, path);
     return 0;
 }
 

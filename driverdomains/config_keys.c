@@ -35,52 +35,80 @@ static int set_name(struct weir_config_loader *l, const char *key,
 static int set_type(struct weir_config_loader *l, const char *key,
                     const char *v)
 {
-    return strcmp(v, "process")
-               ? weir_config_fail(l->f, key, -1,
-                                  "\"%.40s\" domains do not exist here: "
-                                  "use \"process\"",
-                                  v)
-               : 0;
+    if (!strcmp(v, "process"))
+        l->f->cfg.type = WEIR_TYPE_PROCESS;
+    else if (!strcmp(v, "pvh"))
+        l->f->cfg.type = WEIR_TYPE_PVH;
+    else
+        return weir_config_fail(l->f, key, -1,
+                                "\"%.40s\" domains do not exist here: "
+                                "use \"process\" or \"pvh\"",
+                                v);
+    return 0;
+}
+
+int weir_config_path(struct weir_config_loader *l, const char *key,
+                     const char *path, const char *remedy,
+                     char out[WEIR_CFG_PATH])
+{
+    char real[PATH_MAX];
+
+    if (!realpath(path, real))
+        return weir_config_fail(l->f, key, -1, "%.200s: %s: %s", path,
+                                strerror(errno), remedy);
+    if (strlen(real) >= WEIR_CFG_PATH)
+        return weir_config_fail(l->f, key, -1, "the path is too long");
+    memcpy(out, real, strlen(real) + 1);
+    return 0;
 }
 
 static int set_kernel(struct weir_config_loader *l, const char *key,
                       const char *v)
 {
-    char path[PATH_MAX], real[PATH_MAX];
+    bool vm = l->f->cfg.type == WEIR_TYPE_PVH;
+    char path[PATH_MAX];
 
-    if (strchr(v, '/'))
+    if (vm || strchr(v, '/'))
         snprintf(path, sizeof(path), "%s", v);
     else
         snprintf(path, sizeof(path), "%s/%s", l->bin_dir, v);
-    if (!realpath(path, real))
-        return weir_config_fail(
-            l->f, key, -1,
-            "%.200s: %s: give the path of the domain's program, or "
-            "the name of one beside weir",
-            path, strerror(errno));
-    if (strlen(real) >= WEIR_CFG_PATH)
-        return weir_config_fail(l->f, key, -1, "the path is too long");
-    memcpy(l->f->cfg.kernel, real, strlen(real) + 1);
-    return 0;
+    return weir_config_path(l, key, path,
+                            vm ? "give the path of a kernel"
+                               : "give the path of the domain's program, or "
+                                 "the name of one beside weir",
+                            l->f->cfg.kernel);
+}
+
+int weir_config_action(struct weir_config_loader *l, const char *key,
+                       const char *v, uint32_t *out)
+{
+    static const char *const names[] = {
+        [WEIR_ACTION_DESTROY] = "destroy",
+        [WEIR_ACTION_PRESERVE] = "preserve",
+        [WEIR_ACTION_RESTART] = "restart",
+    };
+    const char *why = "";
+
+    for (uint32_t i = 0; i < COUNT(names); i++)
+        if (!strcmp(v, names[i])) {
+            *out = i;
+            return 0;
+        }
+    if (!strncmp(v, "coredump-", 9))
+        why = "no core is written: ";
+    else if (!strcmp(v, "rename-restart"))
+        why = "domains are not renamed: ";
+    else if (!strcmp(v, "soft-reset"))
+        why = "domains are not reset in place: ";
+    return weir_config_fail(
+        l->f, key, -1,
+        "\"%.40s\": %suse \"destroy\", \"preserve\" or \"restart\"", v, why);
 }
 
 static int set_on_crash(struct weir_config_loader *l, const char *key,
                         const char *v)
 {
-    static const char *const names[] = {
-        [WEIR_ON_CRASH_DESTROY] = "destroy",
-        [WEIR_ON_CRASH_PRESERVE] = "preserve",
-        [WEIR_ON_CRASH_RESTART] = "restart",
-    };
-
-    for (uint32_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (!strcmp(v, names[i])) {
-            l->f->cfg.on_crash = i;
-            return 0;
-        }
-    return weir_config_fail(
-        l->f, key, -1,
-        "\"%.40s\": use \"destroy\", \"preserve\" or \"restart\"", v);
+    return weir_config_action(l, key, v, &l->f->cfg.on_crash);
 }
 
 static int set_driver_domain(struct weir_config_loader *l, const char *key,
@@ -105,6 +133,8 @@ struct number_key {
 
 static const struct number_key numbers[] = {
     NUMBER("memory", memory_mib, 1, 1u << 20),
+    NUMBER("maxmem", maxmem_mib, 1, 1u << 20),
+    NUMBER("vcpus", vcpus, 1, WEIR_CFG_VCPUS),
     NUMBER("private_memory", private_mib, 8, 1u << 20),
     NUMBER("cap", cap, 0, 100000),
     NUMBER("cpu_weight", cpu_weight, 1, 10000),
@@ -142,6 +172,13 @@ static const struct {
     {"kernel", set_kernel},
     {"on_crash", set_on_crash},
     {"driver_domain", set_driver_domain},
+    {"ramdisk", weir_config_vm_key},
+    {"cmdline", weir_config_vm_key},
+    {"root", weir_config_vm_key},
+    {"extra", weir_config_vm_key},
+    {"uuid", weir_config_vm_key},
+    {"on_poweroff", weir_config_vm_key},
+    {"on_reboot", weir_config_vm_key},
 };
 
 /* ---- lists ------------------------------------------------------------ */
@@ -235,7 +272,7 @@ static int set_list(struct weir_config_loader *l, const struct list_key *k)
 
 int weir_config_key(struct weir_config_loader *l, const char *key)
 {
-    const char *v;
+    const char *v, *why = weir_config_xl_key(key);
 
     for (size_t i = 0; i < COUNT(texts); i++)
         if (!strcmp(key, texts[i].key))
@@ -246,6 +283,8 @@ int weir_config_key(struct weir_config_loader *l, const char *key)
     for (size_t i = 0; i < COUNT(lists); i++)
         if (!strcmp(key, lists[i].key))
             return set_list(l, &lists[i]);
+    if (why)
+        return weir_config_fail(l->f, key, -1, "%s", why);
     return weir_config_fail(
         l->f, key, -1,
         "unknown key: correct it or take it out; weir.cfg(5) lists "

@@ -14,6 +14,7 @@ struct weir_config_loader {
     struct weir_config_file *f;
     XLU_Config *xlu;
     const char *bin_dir;
+    char root[WEIR_CFG_LINE], extra[WEIR_CFG_LINE];
 };
 
 /* Writes f->error with file, line and key; returns -EINVAL. */
@@ -22,5 +23,21 @@ weir_config_fail(struct weir_config_file *f, const char *key, int item,
                  const char *fmt, ...);
 /* Takes the value of key over into the configuration. 0 or -EINVAL. */
 int weir_config_key(struct weir_config_loader *l, const char *key);
+
+/* config_vm.c: the text keys that only a VM has. */
+int weir_config_vm_key(struct weir_config_loader *l, const char *key,
+                       const char *value);
+/* When all keys are known: which of them this type of domain can't have, and
+ * what it lacks. */
+int weir_config_type_check(struct weir_config_loader *l);
+/* Why Weir has no such key of xl's, with the remedy; NULL: xl has none. */
+const char *weir_config_xl_key(const char *key);
+/* "destroy", "preserve", "restart", or -EINVAL after weir_config_fail. */
+int weir_config_action(struct weir_config_loader *l, const char *key,
+                       const char *value, uint32_t *out);
+/* The absolute path of a file that is there, or -EINVAL. */
+int weir_config_path(struct weir_config_loader *l, const char *key,
+                     const char *path, const char *remedy,
+                     char out[WEIR_CFG_PATH]);
 
 #endif

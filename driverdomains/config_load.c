@@ -15,7 +15,7 @@ int weir_config_fail(struct weir_config_file *f, const char *key, int item,
                      const char *fmt, ...)
 {
     unsigned line = weir_cfg_line(&f->scan, key, item);
-    char text[420], pos[24] = "";
+    char text[700], pos[24] = "";
     va_list ap;
 
     if (line == 0)
@@ -44,11 +44,12 @@ void weir_config_explain(struct weir_config_file *f, const char *where,
 
 /* ---- the file --------------------------------------------------------- */
 
-/* In the order of the file, so that the first mistake is named first. */
+/* In the order of the file, so that the first mistake is named first; but the
+ * type decides what the others mean. */
 static int apply_all(struct weir_config_loader *l)
 {
     const struct weir_cfg_scan *s = &l->f->scan;
-    int rc = 0;
+    int rc = weir_cfg_line(s, "type", -1) ? weir_config_key(l, "type") : 0;
 
     for (size_t i = 0; rc == 0 && i < s->n; i++) {
         bool again = false;
@@ -73,8 +74,15 @@ static int check_whole(struct weir_config_file *f)
     if (!c->kernel[0])
         return weir_config_fail(
             f, "kernel", -1,
-            "missing: add kernel=\"...\", the domain's program");
+            c->type == WEIR_TYPE_PVH
+                ? "missing: add kernel=\"...\", a file; there is no boot "
+                  "loader"
+                : "missing: add kernel=\"...\", the domain's program");
     base = strrchr(c->kernel, '/') + 1;
+    if (c->driver_domain && !c->offers && c->type == WEIR_TYPE_PVH)
+        return weir_config_fail(f, "driver_domain", -1,
+                                "what the VM serves can't be seen from here: "
+                                "add offers=[ 'vbd' ], [ 'vif' ] or both");
     if (c->driver_domain && !c->offers) {
         if (!strcmp(base, "weir-blkback"))
             c->offers = WEIR_OFFERS_VBD;
@@ -161,6 +169,8 @@ static int parse(struct weir_config_loader *l, const char *text, size_t len)
     }
     if (rc == 0)
         rc = check_whole(f);
+    if (rc == 0)
+        rc = weir_config_type_check(l);
     if (l->xlu)
         xlu_cfg_destroy(l->xlu);
     fclose(to);

@@ -13,7 +13,7 @@ struct weir_config_file {
     const char *file; /* for messages */
     struct weir_cfg_scan scan;
     struct weir_domain_config cfg;
-    char error[640]; /* "FILE:LINE: KEY: what and remedy" */
+    char error[960]; /* "FILE:LINE: KEY: what and remedy" */
 };
 
 /* bin_dir: where a kernel= without a slash is looked for. 0 or -EINVAL with

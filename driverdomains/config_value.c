@@ -98,6 +98,51 @@ int weir_cfg_size(const char *s, uint64_t *out)
     return 0;
 }
 
+bool weir_cfg_uuid_ok(const char *s)
+{
+    static const char form[WEIR_CFG_UUID] =
+        "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+    if (strlen(s) != WEIR_CFG_UUID - 1)
+        return false;
+    for (unsigned i = 0; form[i]; i++)
+        if (form[i] == '-' ? s[i] != '-'
+                           : !strchr("0123456789abcdefABCDEF", s[i]))
+            return false;
+    return true;
+}
+
+static const char *wrong(struct weir_cfg_error *e, const char *key,
+                         const char *text)
+{
+    snprintf(e->text, sizeof(e->text), "%s", text);
+    return key;
+}
+
+const char *weir_cfg_check_vm(const struct weir_domain_config *c,
+                              struct weir_cfg_error *e)
+{
+    if (c->vcpus < 1 || c->vcpus > WEIR_CFG_VCPUS)
+        return wrong(e, "vcpus", "give a whole number from 1 to 8");
+    if (c->memory_mib > c->maxmem_mib)
+        return wrong(e, "maxmem",
+                     "less than memory=: raise it, or take it "
+                     "out");
+    if (c->maxmem_mib > 1u << 20)
+        return wrong(e, "maxmem", "give a whole number up to 1048576");
+    for (const char *p = c->cmdline; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f)
+            return wrong(e, "extra",
+                         "a control character in the command "
+                         "line: take it out");
+    if (c->on_poweroff > WEIR_ACTION_RESTART ||
+        c->on_reboot > WEIR_ACTION_RESTART || c->on_crash > WEIR_ACTION_RESTART)
+        return wrong(e, "on_crash", "unknown action");
+    if (c->uuid[0] && !weir_cfg_uuid_ok(c->uuid))
+        return wrong(e, "uuid", "not a UUID");
+    return NULL;
+}
+
 /* Disk index and partition of "xvda1" after its prefix; letters count as in
  * spreadsheets: z is 25, aa is 26. */
 static int letters_and_part(const char *s, uint32_t *disk, uint32_t *part)

@@ -14,26 +14,33 @@ struct weir_devctl_target {
     uint32_t cls;               /* enum weir_res_class; 0: any */
     uint32_t timeout_ms;        /* 0: the default */
     bool force;
+    uint64_t kib; /* MEMSET: memory the guest shall have */
 };
 
 struct weir_devctl_status {
     uint32_t error; /* errno value, 0: done */
     uint32_t domid; /* of what was created */
     char where[32]; /* key the error is about: "disk[1]", "name" */
-    char text[400]; /* message with remedy, or the version */
+    char text[640]; /* message with remedy, or the version */
 };
 
 struct weir_devctl_dominfo {
     uint32_t domid;
     char name[WEIR_CFG_NAME];
     char kernel[WEIR_CFG_PATH];
-    char state[16]; /* starting, running, stopping, dying, crashed */
-    char reason[320];
+    char state[16]; /* starting, running, stopping, dying, crashed, shutdown */
+    char reason[640];
     char log[WEIR_CFG_PATH];
     char cgroup[WEIR_CFG_PATH];
     bool driver_domain, ready;
     uint32_t offers, on_crash, pid, memory_mib, devices, restarts;
     uint64_t start_us; /* create request to running (ready) */
+    uint32_t type;     /* enum weir_dom_type; the rest is a VM's */
+    char ramdisk[WEIR_CFG_PATH];
+    char cmdline[WEIR_CFG_LINE];
+    char uuid[WEIR_CFG_UUID];
+    uint32_t maxmem_mib, on_poweroff, on_reboot;
+    uint64_t target_kib; /* memory it was last asked to have */
 };
 
 struct weir_devctl_devinfo {

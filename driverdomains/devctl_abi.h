@@ -37,6 +37,9 @@ enum weir_devctl_op {
     WEIR_DEVCTL_ATTACH = 7,   /* TARGET: domain; DISK or VIF */
     WEIR_DEVCTL_DETACH = 8,   /* TARGET: domain, class, device, force */
     WEIR_DEVCTL_DOWN = 9,     /* all domains in order, then the manager */
+    WEIR_DEVCTL_REBOOT = 10,  /* TARGET: domain, timeout_ms -> STATUS with the
+                                 new domid */
+    WEIR_DEVCTL_MEMSET = 11,  /* TARGET: domain, kib */
     WEIR_DEVCTL_ITEM = 100,
     WEIR_DEVCTL_STATUS = 101,
 };

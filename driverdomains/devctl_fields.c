@@ -28,6 +28,14 @@ static const struct weir_devctl_field domain_fields[] = {
     FIELD(U32, 11, weir_domain_config, max_grants),
     FIELD(U32, 12, weir_domain_config, max_ports),
     FIELD(U32, 13, weir_domain_config, max_maps),
+    FIELD(U32, 14, weir_domain_config, type),
+    FIELD(STR, 15, weir_domain_config, ramdisk),
+    FIELD(STR, 16, weir_domain_config, cmdline),
+    FIELD(STR, 17, weir_domain_config, uuid),
+    FIELD(U32, 18, weir_domain_config, vcpus),
+    FIELD(U32, 19, weir_domain_config, maxmem_mib),
+    FIELD(U32, 20, weir_domain_config, on_poweroff),
+    FIELD(U32, 21, weir_domain_config, on_reboot),
 };
 
 static const struct weir_devctl_field arg_fields[] = {
@@ -47,6 +55,7 @@ static const struct weir_devctl_field disk_fields[] = {
     FIELD(U32, 10, weir_disk_config, queues),
     FIELD(U64, 11, weir_disk_config, iops),
     FIELD(U64, 12, weir_disk_config, bps),
+    FIELD(STR, 13, weir_disk_config, given),
 };
 
 static const struct weir_devctl_field vif_fields[] = {
@@ -71,6 +80,7 @@ static const struct weir_devctl_field target_fields[] = {
     FIELD(U32, 3, weir_devctl_target, cls),
     FIELD(U32, 4, weir_devctl_target, timeout_ms),
     FIELD(BOOL, 5, weir_devctl_target, force),
+    FIELD(U64, 6, weir_devctl_target, kib),
 };
 
 static const struct weir_devctl_field status_fields[] = {
@@ -97,6 +107,14 @@ static const struct weir_devctl_field dominfo_fields[] = {
     FIELD(U32, 14, weir_devctl_dominfo, devices),
     FIELD(U32, 15, weir_devctl_dominfo, restarts),
     FIELD(U64, 16, weir_devctl_dominfo, start_us),
+    FIELD(U32, 17, weir_devctl_dominfo, type),
+    FIELD(STR, 18, weir_devctl_dominfo, ramdisk),
+    FIELD(STR, 19, weir_devctl_dominfo, cmdline),
+    FIELD(STR, 20, weir_devctl_dominfo, uuid),
+    FIELD(U32, 21, weir_devctl_dominfo, maxmem_mib),
+    FIELD(U32, 22, weir_devctl_dominfo, on_poweroff),
+    FIELD(U32, 23, weir_devctl_dominfo, on_reboot),
+    FIELD(U64, 24, weir_devctl_dominfo, target_kib),
 };
 
 static const struct weir_devctl_field devinfo_fields[] = {

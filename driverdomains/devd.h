@@ -26,12 +26,16 @@
 #define WEIR_DEVD_CLIENTS 64
 #define WEIR_STORE_DOMID  1
 
-#define WEIR_START_MS  10000 /* create to running, ready, attached */
-#define WEIR_DETACH_MS 10000 /* a frontend's time to close */
-#define WEIR_FORCE_MS  3000  /* a backend's time to release */
-#define WEIR_STOP_MS   5000  /* a guest's time to power off */
+#define WEIR_START_MS   10000 /* create to running, ready, attached */
+#define WEIR_DETACH_MS  10000 /* a frontend's time to close */
+#define WEIR_FORCE_MS   3000  /* a backend's time to release */
+#define WEIR_STOP_MS    5000  /* a guest's time to power off */
+#define WEIR_VM_STOP_MS 60000
+/* A driver VM's time to take a device: it may be booting. */
+#define WEIR_VM_ATTACH_MS 60000
 
 struct weir_devd;
+struct weir_vmload;
 
 /* Something polled.  ready may free anything: the loop takes one event at a
  * time from the kernel. */
@@ -56,6 +60,7 @@ enum weir_dom_phase {
     WEIR_PHASE_KILLED,   /* SIGKILL sent, not dead yet */
     WEIR_PHASE_DYING,    /* dead; its devices are being removed */
     WEIR_PHASE_CRASHED,  /* dead and kept (on_crash=preserve) */
+    WEIR_PHASE_SHUTDOWN, /* a VM that ended well, and is kept */
 };
 
 struct weir_dom {
@@ -67,17 +72,23 @@ struct weir_dom {
     bool sealed, ready; /* weir-hv saw the seal; READY came */
     bool failed;        /* creation failed: starter gets reason */
     bool restart;       /* build it again once it is gone */
+    bool rebooting;     /* the stopper waits for its successor */
     bool paused;
+    struct weir_vmload *load; /* a VM's kernel is being unpacked */
+    bool loaded;              /* it is in the VM's memory */
+    uint32_t entry, start_info;
+    uint64_t target_kib;
     pid_t pid;
     struct weir_source exit_src; /* pidfd */
     struct weir_source res_src;  /* resource channel */
     struct weir_source log_src;
+    struct weir_source load_src;
     struct weir_logsink log;
     uint64_t created_ns, deadline_ns; /* 0: no deadline */
     uint64_t start_us;
     uint32_t restarts;
     char where[32];
-    char reason[320];
+    char reason[640];
     struct weir_waiter starter, stopper;
 };
 
@@ -94,7 +105,8 @@ struct weir_dev {
     domid_t backend_domid;
     uint32_t cls, devid; /* enum weir_res_class */
     enum weir_dev_phase phase;
-    bool at_boot; /* part of the domain's creation */
+    bool at_boot;    /* part of the domain's creation */
+    bool vm_backend; /* no resource channel: states in the registry tell */
     bool in_registry;
     struct weir_disk_config disk;
     struct weir_vif_config vif;
@@ -121,8 +133,9 @@ struct weir_restart {
     struct weir_restart *next;
     struct weir_domain_config cfg;
     uint64_t at_ns;
-    uint32_t count;  /* restarts so far, with this one */
-    uint32_t failed; /* attempts to build it that were refused */
+    uint32_t count;            /* restarts so far, with this one */
+    uint32_t failed;           /* attempts to build it that were refused */
+    struct weir_waiter waiter; /* of a reboot */
 };
 
 struct weir_devd {
@@ -176,7 +189,7 @@ void weir_devd_list_devices(struct weir_client *c, uint32_t seq,
 /* What refused an operation, for the client: key and message. */
 struct weir_refusal {
     char where[32];
-    char text[400];
+    char text[640];
 };
 __attribute__((format(printf, 4, 5))) int weir_refuse(struct weir_refusal *r,
                                                       int rc, const char *where,
@@ -191,14 +204,40 @@ void weir_dom_check_started(struct weir_dom *dom);
 struct weir_dom *weir_dom_find(struct weir_devd *d, const char *name_or_id);
 struct weir_dom *weir_dom_by_id(struct weir_devd *d, domid_t id);
 const char *weir_dom_phase_name(const struct weir_dom *dom);
+void weir_dom_running(struct weir_dom *dom);
 /* devd_start.c: the program of a domain that weir-hv knows */
 int weir_dom_start(struct weir_dom *dom, int hv_fd, int resource_fd,
                    struct weir_refusal *why);
+int weir_dom_open_log(struct weir_dom *dom, int *write_end);
+
+/* devd_vm.c: domains that are VMs */
+static inline bool weir_dom_is_vm(const struct weir_dom *dom)
+{
+    return dom->cfg.type == WEIR_TYPE_PVH;
+}
+/* What can be seen before anything is made. */
+int weir_vm_check(const struct weir_domain_config *c, struct weir_refusal *why);
+void weir_vm_uuid(char text[WEIR_CFG_UUID]);
+/* Machine memory besides its RAM, pages. */
+uint32_t weir_vm_overhead(const struct weir_domain_config *c);
+/* Starts to unpack its kernel; weir_dom_check_started goes on. */
+int weir_vm_load(struct weir_dom *dom, struct weir_refusal *why);
+/* Its time is over, or it is not wanted any more. */
+void weir_vm_load_timer(struct weir_dom *dom);
+void weir_vm_unload(struct weir_dom *dom);
+/* Everything is there: the first instruction. */
+void weir_vm_start(struct weir_dom *dom);
+/* weir-hv says CRASHED or SHUTDOWN. */
+void weir_vm_ended(struct weir_dom *dom, const struct weir_hv_dominfo *i);
 
 /* devd_end.c: events and the end of domains */
 void weir_dom_exited(struct weir_source *s, uint32_t events);
 void weir_dom_log_ready(struct weir_source *s, uint32_t events);
 void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms);
+/* "poweroff" or "reboot", whether the guest offers it or not; 0 or -errno. */
+int weir_dom_ask(struct weir_dom *dom, const char *what, uint32_t timeout_ms);
+/* It ended by itself: dead in weir-hv, or its program is. */
+void weir_dom_ended(struct weir_dom *dom, uint32_t action, bool crashed);
 void weir_dom_kill(struct weir_dom *dom, const char *reason);
 /* Creation did not work: reply, then take everything back. */
 __attribute__((format(printf, 3, 4))) void
@@ -207,7 +246,10 @@ weir_dom_fail(struct weir_dom *dom, const char *where, const char *fmt, ...);
 void weir_dom_check_gone(struct weir_dom *dom);
 void weir_dom_timer(struct weir_dom *dom, uint64_t now);
 void weir_dom_hv_event(struct weir_devd *d, const struct weir_hv_dominfo *i);
+/* devd_restart.c */
+void weir_restart_plan(struct weir_dom *dom);
 void weir_restart_timer(struct weir_devd *d, uint64_t now);
+void weir_restart_forget(struct weir_devd *d);
 /* true: one of that name was waiting, and waits no more. */
 bool weir_restart_cancel(struct weir_devd *d, const char *name);
 
@@ -217,6 +259,9 @@ int weir_backend_choose(struct weir_devd *d, uint32_t cls, const char *name,
                         struct weir_refusal *why);
 void weir_backend_event(struct weir_source *s, uint32_t events);
 int weir_backend_send(struct weir_dev *dev, uint32_t op);
+/* Its driver domain took it, or refused it. */
+void weir_backend_attached(struct weir_dev *dev);
+void weir_backend_error(struct weir_dev *dev, const char *text);
 
 /* devd_prepare.c: opens and checks what a device needs; changes nothing */
 int weir_dev_prepare_disk(struct weir_devd *d,
@@ -256,15 +301,37 @@ const char *weir_dev_phase_name(const struct weir_dev *dev);
 const char *weir_dev_class_name(uint32_t cls); /* "vbd", "vif" */
 void weir_dev_label(const struct weir_dev *dev, char *buf, size_t size);
 
-/* devd_registry.c: 0 or -errno */
-int weir_reg_domain(struct weir_dom *dom);
+/* devd_vmback.c: devices of driver domains that are VMs */
+int weir_vmback_check_disk(const struct weir_dom *backend,
+                           const struct weir_disk_config *disk,
+                           const char *where, struct weir_refusal *why);
+int weir_vmback_check_vif(const struct weir_dom *backend,
+                          const struct weir_vif_config *vif, const char *where,
+                          struct weir_refusal *why);
+/* It changed its state; true: look again, the list of devices may be another.
+ */
+bool weir_dev_back_changed(struct weir_dev *dev);
+/* By force: the frontend is out, the backend is waited for. */
+void weir_vmback_release(struct weir_dev *dev);
+
+/* devd_regdom.c: 0 or -errno */
+int weir_reg_domain(struct weir_dom *dom, const struct weir_hv_dominfo *info);
 void weir_reg_remove_domain(struct weir_dom *dom);
+/* "poweroff" or "reboot": control/shutdown, which a guest may ignore. */
+int weir_reg_ask(struct weir_dom *dom, const char *what);
+/* The guest has said that it does not. */
+bool weir_reg_offers(struct weir_dom *dom, const char *what);
+int weir_reg_target(struct weir_dom *dom, uint64_t kib);
+
+/* devd_registry.c: 0 or -errno */
 int weir_reg_device(struct weir_dev *dev);
 void weir_reg_remove_device(struct weir_dev *dev, bool last_of_pair);
 void weir_reg_device_offline(struct weir_dev *dev);
+/* The frontend's half alone: it counts as out. */
+void weir_reg_remove_front(struct weir_dev *dev);
 uint32_t weir_reg_front_state(struct weir_dev *dev);
-/* Asks for power-off: false when the guest does not offer it. */
-bool weir_reg_poweroff(struct weir_dom *dom);
+/* What the driver domain says is wrong with it; "" if nothing. */
+void weir_reg_back_error(struct weir_dev *dev, char *text, size_t size);
 void weir_reg_events(struct weir_devd *d);
 
 /* devd_store.c: the registry's own domain */

@@ -129,7 +129,7 @@ int weir_backend_send(struct weir_dev *dev, uint32_t op)
     return weir_resource_send(dev->backend->res_src.fd, &r, dev->fds);
 }
 
-static void attached(struct weir_dev *dev)
+void weir_backend_attached(struct weir_dev *dev)
 {
     struct weir_dom *frontend = dev->frontend;
 
@@ -142,7 +142,7 @@ static void attached(struct weir_dev *dev)
     weir_dom_check_started(frontend);
 }
 
-static void device_error(struct weir_dev *dev, const char *text)
+void weir_backend_error(struct weir_dev *dev, const char *text)
 {
     struct weir_dom *frontend = dev->frontend;
     char label[128];
@@ -181,9 +181,9 @@ static void handle(struct weir_dom *dom, const struct weir_resource_event *ev)
     if (!dev || dev->backend != dom)
         return; /* not its device, or removed meanwhile */
     if (ev->type == WEIR_RES_EV_ATTACHED)
-        attached(dev);
+        weir_backend_attached(dev);
     else if (ev->type == WEIR_RES_EV_ERROR)
-        device_error(dev, ev->text);
+        weir_backend_error(dev, ev->text);
     else if (ev->type == WEIR_RES_EV_DETACHED && dev->phase >= WEIR_DEV_CLOSING)
         weir_dev_finish(dev, NULL);
 }

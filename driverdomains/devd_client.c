@@ -138,7 +138,7 @@ void weir_devd_answer(struct weir_devd *d, struct weir_waiter *w, int error,
     struct weir_client *c = w->client ? weir_client_find(d, w->client) : NULL;
     struct weir_devctl_status st = {.error = (uint32_t)error, .domid = domid};
     struct weir_devctl_out o;
-    uint8_t buf[1024];
+    uint8_t buf[1536];
     int n;
 
     snprintf(st.where, sizeof(st.where), "%s", where ? where : "");

@@ -132,6 +132,11 @@ static void take_back(struct weir_dev *dev)
     weir_dev_free(dev);
 }
 
+static unsigned attach_ms(const struct weir_dev *dev)
+{
+    return dev->vm_backend ? WEIR_VM_ATTACH_MS : WEIR_START_MS;
+}
+
 int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
                     const char *where, struct weir_refusal *why)
 {
@@ -157,7 +162,8 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
     }
     dev->next = d->devs;
     d->devs = dev;
-    if (dev->cls == WEIR_RES_VIF && dev->vif.sink == WEIR_VIF_TAP)
+    if (dev->cls == WEIR_RES_VIF && dev->vif.sink == WEIR_VIF_TAP &&
+        !dev->vm_backend)
         rc = make_tap(dev, where, why);
     if (rc == 0) {
         rc = weir_reg_device(dev);
@@ -165,7 +171,7 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
             weir_refuse(why, rc, where, "the registry refused the device: %s",
                         strerror(-rc));
     }
-    if (rc == 0) {
+    if (rc == 0 && !dev->vm_backend) {
         rc = weir_backend_send(dev, WEIR_RES_ATTACH);
         if (rc)
             weir_refuse(why, rc, where, "driver domain %s takes no device: %s",
@@ -176,7 +182,7 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
         return rc;
     }
     dev->phase = WEIR_DEV_ATTACHING;
-    dev->deadline_ns = weir_devd_now() + WEIR_START_MS * 1000000ull;
+    dev->deadline_ns = weir_devd_now() + attach_ms(dev) * 1000000ull;
     return 0;
 }
 
@@ -208,6 +214,10 @@ static void release(struct weir_dev *dev)
 {
     dev->phase = WEIR_DEV_RELEASING;
     dev->deadline_ns = weir_devd_now() + WEIR_FORCE_MS * 1000000ull;
+    if (dev->vm_backend) {
+        weir_vmback_release(dev);
+        return;
+    }
     /* Gone from the registry, the frontend counts as out.  The second
      * DETACH means: now. */
     weir_reg_remove_device(dev, last_of_pair(dev));
@@ -221,13 +231,14 @@ void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms)
 {
     if (dev->phase == WEIR_DEV_RELEASING)
         return;
-    if (force || !dev->backend || dev->backend->res_src.fd < 0) {
+    if (force || !dev->backend ||
+        (!dev->vm_backend && dev->backend->res_src.fd < 0)) {
         release(dev);
         return;
     }
     if (dev->phase != WEIR_DEV_CLOSING) {
         weir_reg_device_offline(dev);
-        if (weir_backend_send(dev, WEIR_RES_DETACH)) {
+        if (!dev->vm_backend && weir_backend_send(dev, WEIR_RES_DETACH)) {
             release(dev);
             return;
         }
@@ -235,6 +246,35 @@ void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms)
     }
     dev->deadline_ns = weir_devd_now() +
                        (timeout_ms ? timeout_ms : WEIR_DETACH_MS) * 1000000ull;
+}
+
+/* Nobody took it. */
+static void attach_timeout(struct weir_dev *dev, const char *label)
+{
+    const char *backend = dev->backend ? dev->backend->cfg.name : "?";
+    struct weir_dom *frontend = dev->frontend;
+    char text[256];
+
+    if (dev->vm_backend)
+        snprintf(text, sizeof(text),
+                 "driver domain %s did not take it within %d s: its %s backend "
+                 "never got to InitWait: look at `weir console %s`",
+                 backend, WEIR_VM_ATTACH_MS / 1000,
+                 weir_dev_class_name(dev->cls), backend);
+    else if (dev->at_boot)
+        snprintf(text, sizeof(text),
+                 "driver domain %s did not take it within %d s", backend,
+                 WEIR_START_MS / 1000);
+    else
+        snprintf(text, sizeof(text),
+                 "the driver domain did not take it in time: see its log");
+    if (dev->at_boot && frontend->phase == WEIR_PHASE_STARTING) {
+        weir_dom_fail(frontend, "backend", "%s: %s", label, text);
+        return;
+    }
+    weir_devd_answer(frontend->devd, &dev->attacher, ETIMEDOUT, frontend->domid,
+                     NULL, text);
+    weir_dev_detach(dev, true, 0);
 }
 
 void weir_dev_timer(struct weir_dev *dev, uint64_t now)
@@ -246,18 +286,7 @@ void weir_dev_timer(struct weir_dev *dev, uint64_t now)
     weir_dev_label(dev, label, sizeof(label));
     switch (dev->phase) {
     case WEIR_DEV_ATTACHING:
-        if (dev->at_boot && frontend->phase == WEIR_PHASE_STARTING) {
-            weir_dom_fail(frontend, "backend",
-                          "%s: driver domain %s did not take it within %d s",
-                          label, dev->backend ? dev->backend->cfg.name : "?",
-                          WEIR_START_MS / 1000);
-            return;
-        }
-        weir_devd_answer(frontend->devd, &dev->attacher, ETIMEDOUT,
-                         frontend->domid, NULL,
-                         "the driver domain did not take it in time: see its "
-                         "log");
-        weir_dev_detach(dev, true, 0);
+        attach_timeout(dev, label);
         break;
     case WEIR_DEV_CLOSING:
         weir_devd_log("%s: the frontend does not close", label);

@@ -62,6 +62,7 @@ const char *weir_dom_phase_name(const struct weir_dom *dom)
         [WEIR_PHASE_STARTING] = "starting", [WEIR_PHASE_RUNNING] = "running",
         [WEIR_PHASE_STOPPING] = "stopping", [WEIR_PHASE_KILLED] = "dying",
         [WEIR_PHASE_DYING] = "dying",       [WEIR_PHASE_CRASHED] = "crashed",
+        [WEIR_PHASE_SHUTDOWN] = "shutdown",
     };
 
     return names[dom->phase];
@@ -90,6 +91,11 @@ static int check_basics(struct weir_devd *d, const struct weir_domain_config *c,
     if (n >= WEIR_DEVD_DOMS)
         return weir_refuse(why, -ENOSPC, "name", "%u domains exist: no more",
                            n);
+    if (c->memory_mib == 0)
+        return weir_refuse(why, -EINVAL, "memory",
+                           "0 MiB: a domain needs at least 1");
+    if (c->type == WEIR_TYPE_PVH)
+        return weir_vm_check(c, why);
     if (c->kernel[0] != '/' || stat(c->kernel, &st) || !S_ISREG(st.st_mode))
         return weir_refuse(why, -ENOENT, "kernel",
                            "%s: no such program: give its path, or the name "
@@ -98,9 +104,9 @@ static int check_basics(struct weir_devd *d, const struct weir_domain_config *c,
     if (access(c->kernel, X_OK))
         return weir_refuse(why, -EACCES, "kernel",
                            "%s: cannot be executed: chmod +x it", c->kernel);
-    if (c->memory_mib == 0 || c->private_mib == 0)
-        return weir_refuse(why, -EINVAL, "memory",
-                           "0 MiB: a domain needs at least 1");
+    if (c->private_mib == 0)
+        return weir_refuse(why, -EINVAL, "private_memory",
+                           "0 MiB: a process needs some");
     return 0;
 }
 
@@ -155,18 +161,44 @@ static int prepare_devices(struct weir_devd *d,
     return rc;
 }
 
+static int hv_refused(const struct weir_domain_config *c, int rc,
+                      struct weir_refusal *why)
+{
+    uint32_t mib = c->type == WEIR_TYPE_PVH ? c->maxmem_mib : c->memory_mib;
+
+    if (rc == -EEXIST)
+        return weir_refuse(why, rc, "name",
+                           "\"%s\" is in use: choose another name", c->name);
+    if (rc == -ENOMEM)
+        return weir_refuse(why, rc, "memory",
+                           "weir-hv has no room for %u MiB: lower memory=, "
+                           "destroy a domain, or `weir up --memory` more",
+                           mib);
+    if (rc == -ENODEV && c->type == WEIR_TYPE_PVH)
+        return weir_refuse(why, rc, "type",
+                           "/dev/kvm is not there or can't be used: enable "
+                           "virtualisation, load kvm-intel or kvm-amd, and "
+                           "start weir-hv again; or use type=\"process\"");
+    return weir_refuse(why, rc, "name", "weir-hv refused the domain: %s",
+                       strerror(-rc));
+}
+
 static int hv_create(struct weir_devd *d, const struct weir_domain_config *c,
                      domid_t *domid, int *fd, struct weir_refusal *why)
 {
+    bool vm = c->type == WEIR_TYPE_PVH;
     const struct weir_hv_create how = {
         .name = c->name,
-        .kind = WEIR_DOM_PROCESS,
-        .max_frames = c->memory_mib * FRAMES_PER_MIB,
+        .kind = vm ? WEIR_DOM_VM : WEIR_DOM_PROCESS,
+        .max_frames = vm ? c->maxmem_mib * FRAMES_PER_MIB + weir_vm_overhead(c)
+                         : c->memory_mib * FRAMES_PER_MIB,
         .max_grants = c->max_grants,
         .max_ports = c->max_ports,
         .max_maps = c->max_maps,
         .has_store = true,
         .store_domid = WEIR_STORE_DOMID,
+        .vcpus = vm ? c->vcpus : 0,
+        .ram = vm ? (uint64_t)c->memory_mib * FRAMES_PER_MIB : 0,
     };
     struct weir_hv_machine m;
     int rc = weir_hvctl_machine(d->hv, &m);
@@ -179,19 +211,7 @@ static int hv_create(struct weir_devd *d, const struct weir_domain_config *c,
                            (unsigned long long)m.frames_total / FRAMES_PER_MIB);
     if (rc == 0)
         rc = weir_hvctl_create(d->hv, &how, domid, fd);
-
-    if (rc == -EEXIST)
-        return weir_refuse(why, rc, "name",
-                           "\"%s\" is in use: choose another name", c->name);
-    if (rc == -ENOMEM)
-        return weir_refuse(why, rc, "memory",
-                           "weir-hv has no room for %u MiB: lower memory=, "
-                           "destroy a domain, or `weir up --memory` more",
-                           c->memory_mib);
-    if (rc)
-        return weir_refuse(why, rc, "name", "weir-hv refused the domain: %s",
-                           strerror(-rc));
-    return 0;
+    return rc ? hv_refused(c, rc, why) : 0;
 }
 
 static struct weir_dom *
@@ -204,8 +224,11 @@ new_dom(struct weir_devd *d, const struct weir_domain_config *c, domid_t domid)
     dom->devd = d;
     dom->cfg = *c;
     dom->domid = domid;
-    dom->exit_src.fd = dom->res_src.fd = dom->log_src.fd = -1;
+    dom->exit_src.fd = dom->res_src.fd = -1;
+    dom->log_src.fd = dom->load_src.fd = -1;
     dom->log.pipe_fd = dom->log.file_fd = -1;
+    if (weir_dom_is_vm(dom) && !dom->cfg.uuid[0])
+        weir_vm_uuid(dom->cfg.uuid);
     dom->created_ns = weir_devd_now();
     dom->deadline_ns = dom->created_ns + WEIR_START_MS * 1000000ull;
     while (*end)
@@ -218,10 +241,10 @@ static int introduce(struct weir_dom *dom, struct weir_refusal *why)
 {
     struct weir_devd *d = dom->devd;
     struct weir_hv_dominfo info;
-    int rc = weir_reg_domain(dom);
+    int rc = weir_hvctl_info(d->hv, dom->domid, &info);
 
     if (rc == 0)
-        rc = weir_hvctl_info(d->hv, dom->domid, &info);
+        rc = weir_reg_domain(dom, &info);
     if (rc == 0)
         rc = weir_xs_introduce(&d->xs, dom->domid, info.store_frame,
                                info.store_evtchn);
@@ -231,13 +254,10 @@ static int introduce(struct weir_dom *dom, struct weir_refusal *why)
     return rc;
 }
 
-/* Everything after weir-hv knows the domain; a failure is taken back by
- * weir_dom_fail. */
-static int build(struct weir_dom *dom, struct prepared *p, int hv_fd,
-                 struct weir_refusal *why)
+static int attach_all(struct weir_dom *dom, struct prepared *p,
+                      struct weir_refusal *why)
 {
-    int pair[2] = {-1, -1};
-    int rc = introduce(dom, why);
+    int rc = 0;
 
     for (unsigned i = 0; rc == 0 && i < p->n; i++) {
         struct weir_dev *dev = p->devs[i];
@@ -247,13 +267,24 @@ static int build(struct weir_dom *dom, struct prepared *p, int hv_fd,
         snprintf(where, sizeof(where), "%s[%u]",
                  dev->cls == WEIR_RES_VBD ? "disk" : "vif",
                  dev->cls == WEIR_RES_VBD ? i : i - dom->cfg.ndisks);
+        if (dev->vm_backend) /* its own deadline comes first */
+            dom->deadline_ns =
+                dom->created_ns + 2 * WEIR_VM_ATTACH_MS * 1000000ull;
         rc = weir_dev_attach(dom, dev, where, why);
     }
-    if (rc == 0 && dom->cfg.driver_domain &&
+    return rc;
+}
+
+static int start_process(struct weir_dom *dom, int hv_fd,
+                         struct weir_refusal *why)
+{
+    int pair[2] = {-1, -1}, rc = 0;
+
+    if (dom->cfg.driver_domain &&
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-        rc = weir_refuse(why, -errno, "name", "resource channel: %s",
-                         strerror(errno));
-    if (rc == 0 && pair[0] >= 0) {
+        return weir_refuse(why, -errno, "name", "resource channel: %s",
+                           strerror(errno));
+    if (pair[0] >= 0) {
         /* A domain that does not read must not hold the manager up. */
         fcntl(pair[0], F_SETFL, O_NONBLOCK);
         rc = weir_source_add(dom->devd, &dom->res_src, pair[0],
@@ -265,6 +296,21 @@ static int build(struct weir_dom *dom, struct prepared *p, int hv_fd,
         rc = weir_dom_start(dom, hv_fd, pair[1], why);
     if (pair[1] >= 0)
         close(pair[1]);
+    return rc;
+}
+
+/* Everything after weir-hv knows the domain; a failure is taken back by
+ * weir_dom_fail. */
+static int build(struct weir_dom *dom, struct prepared *p, int hv_fd,
+                 struct weir_refusal *why)
+{
+    int rc = introduce(dom, why);
+
+    if (rc == 0)
+        rc = attach_all(dom, p, why);
+    if (rc == 0)
+        rc = weir_dom_is_vm(dom) ? weir_vm_load(dom, why)
+                                 : start_process(dom, hv_fd, why);
     return rc;
 }
 
@@ -301,7 +347,7 @@ int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *c,
         dom->restarts = restarts;
         if (build(dom, &p, hv_fd, why))
             weir_dom_fail(dom, why->where, "%s", why->text);
-        else
+        else if (!weir_dom_is_vm(dom))
             weir_devd_log("domain %u (%s) started, pid %d", dom->domid,
                           dom->cfg.name, (int)dom->pid);
         rc = 0; /* answered, or to be answered, through the waiter */
@@ -312,19 +358,27 @@ int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *c,
     return rc;
 }
 
-void weir_dom_check_started(struct weir_dom *dom)
+void weir_dom_running(struct weir_dom *dom)
 {
-    struct weir_devd *d = dom->devd;
-
-    if (dom->phase != WEIR_PHASE_STARTING || !dom->sealed)
-        return;
-    if (dom->cfg.driver_domain && !dom->ready)
-        return;
-    for (struct weir_dev *dev = d->devs; dev; dev = dev->next)
-        if (dev->frontend == dom && dev->phase == WEIR_DEV_ATTACHING)
-            return;
     dom->phase = WEIR_PHASE_RUNNING;
     dom->deadline_ns = 0;
     dom->start_us = (weir_devd_now() - dom->created_ns) / 1000;
-    weir_devd_answer(d, &dom->starter, 0, dom->domid, NULL, NULL);
+    weir_devd_answer(dom->devd, &dom->starter, 0, dom->domid, NULL, NULL);
+}
+
+void weir_dom_check_started(struct weir_dom *dom)
+{
+    bool vm = weir_dom_is_vm(dom);
+
+    if (dom->phase != WEIR_PHASE_STARTING || !(vm ? dom->loaded : dom->sealed))
+        return;
+    if (!vm && dom->cfg.driver_domain && !dom->ready)
+        return;
+    for (struct weir_dev *dev = dom->devd->devs; dev; dev = dev->next)
+        if (dev->frontend == dom && dev->phase == WEIR_DEV_ATTACHING)
+            return;
+    if (vm)
+        weir_vm_start(dom);
+    else
+        weir_dom_running(dom);
 }

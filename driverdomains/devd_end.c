@@ -14,11 +14,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#define RESTART_FIRST_MS 100
-#define RESTART_LAST_MS  10000
-#define RESTART_TRIES    20
-#define RESTART_CALM_NS  60000000000ull /* so long: not a loop */
-#define KILL_WARN_MS     5000
+#define KILL_WARN_MS 5000
 
 void weir_dom_log_ready(struct weir_source *s, uint32_t events)
 {
@@ -48,80 +44,15 @@ static void forget(struct weir_dom *dom)
     weir_logsink_close(&dom->log);
     weir_source_close(d, &dom->res_src);
     weir_source_close(d, &dom->exit_src);
+    if (weir_dom_is_vm(dom)) {
+        free(dom);
+        return; /* no process, no group */
+    }
     snprintf(group, sizeof(group), "%u-%.50s", dom->domid, dom->cfg.name);
     if (weir_cgroup_remove(&d->cgroups, group))
         weir_devd_log("domain %u (%s): its control group stays", dom->domid,
                       dom->cfg.name);
     free(dom);
-}
-
-static uint64_t back_off(uint32_t before)
-{
-    uint64_t ms = RESTART_FIRST_MS;
-
-    for (uint32_t i = 0; i < before && ms < RESTART_LAST_MS; i++)
-        ms *= 2;
-    return (ms < RESTART_LAST_MS ? ms : RESTART_LAST_MS) * 1000000;
-}
-
-static void plan_restart(struct weir_dom *dom)
-{
-    struct weir_restart *r = calloc(1, sizeof(*r));
-    uint64_t now = weir_devd_now();
-    bool lived = now - dom->created_ns > RESTART_CALM_NS;
-
-    if (!r)
-        return;
-    r->cfg = dom->cfg;
-    r->count = dom->restarts + 1;
-    r->at_ns = now + back_off(lived ? 0 : dom->restarts);
-    r->next = dom->devd->restarts;
-    dom->devd->restarts = r;
-}
-
-bool weir_restart_cancel(struct weir_devd *d, const char *name)
-{
-    struct weir_restart **p = &d->restarts, *r;
-
-    while ((r = *p) && strcmp(r->cfg.name, name))
-        p = &r->next;
-    if (!r)
-        return false;
-    *p = r->next;
-    free(r);
-    return true;
-}
-
-/* What it needs may be on its way back, too: a driver domain, say. */
-static void try_later(struct weir_devd *d, struct weir_restart *r,
-                      const struct weir_refusal *why)
-{
-    weir_devd_log("domain %s is not restarted: %s: %s%s", r->cfg.name,
-                  why->where, why->text,
-                  ++r->failed < RESTART_TRIES ? "; will try again" : "");
-    if (r->failed >= RESTART_TRIES) {
-        free(r);
-        return;
-    }
-    r->at_ns = weir_devd_now() + back_off(r->failed);
-    r->next = d->restarts;
-    d->restarts = r;
-}
-
-void weir_restart_timer(struct weir_devd *d, uint64_t now)
-{
-    struct weir_restart **p = &d->restarts, *r;
-    struct weir_refusal why;
-
-    while ((r = *p) && r->at_ns > now)
-        p = &r->next;
-    if (!r)
-        return;
-    *p = r->next;
-    if (weir_dom_create(d, &r->cfg, (struct weir_waiter){0}, r->count, &why))
-        try_later(d, r, &why);
-    else
-        free(r);
 }
 
 void weir_dom_check_gone(struct weir_dom *dom)
@@ -142,9 +73,11 @@ void weir_dom_check_gone(struct weir_dom *dom)
     else
         weir_devd_answer(d, &dom->starter, ECANCELED, dom->domid, "name",
                          "destroyed while it started");
-    weir_devd_answer(d, &dom->stopper, 0, dom->domid, NULL, NULL);
     if (dom->restart && !d->stopping)
-        plan_restart(dom);
+        weir_restart_plan(dom); /* who asked to reboot waits on */
+    weir_devd_answer(d, &dom->stopper, 0, dom->domid, NULL,
+                     dom->rebooting ? "it is not built again: on_reboot"
+                                    : NULL);
     forget(dom);
 }
 
@@ -157,13 +90,16 @@ static struct weir_dev *next_dev_of(struct weir_devd *d, struct weir_dom *dom)
     return NULL;
 }
 
-/* The program is dead (or never was). */
+/* The program is dead (or never was).  A VM ends within the call: its vCPUs
+ * are weir-hv's own threads and make no device I/O. */
 static void bury(struct weir_dom *dom)
 {
     struct weir_devd *d = dom->devd;
     struct weir_dev *dev;
-    int rc = weir_hvctl_destroy(d->hv, dom->domid);
+    int rc;
 
+    weir_vm_unload(dom);
+    rc = weir_hvctl_destroy(d->hv, dom->domid);
     if (rc && rc != -ENOENT && rc != -ESRCH)
         weir_devd_log("domain %u (%s): weir-hv: %s", dom->domid, dom->cfg.name,
                       strerror(-rc));
@@ -216,14 +152,22 @@ void weir_dom_fail(struct weir_dom *dom, const char *where, const char *fmt,
     weir_dom_kill(dom, text);
 }
 
-void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms)
+int weir_dom_ask(struct weir_dom *dom, const char *what, uint32_t timeout_ms)
 {
-    if (!weir_reg_poweroff(dom)) {
-        weir_dom_kill(dom, "it does not offer to power off");
-        return;
-    }
+    int rc = weir_reg_ask(dom, what);
+
+    if (rc)
+        return rc;
     dom->phase = WEIR_PHASE_STOPPING;
     dom->deadline_ns = weir_devd_now() + timeout_ms * 1000000ull;
+    return 0;
+}
+
+void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms)
+{
+    if (!weir_reg_offers(dom, "poweroff") ||
+        weir_dom_ask(dom, "poweroff", timeout_ms))
+        weir_dom_kill(dom, "it does not offer to power off");
 }
 
 /* weir-hv may know why (a frame that was not granted, say); the status says
@@ -244,23 +188,31 @@ static void death_reason(struct weir_dom *dom, const char *status)
         snprintf(dom->reason, sizeof(dom->reason), "%s", status);
 }
 
-static void crashed(struct weir_dom *dom, const char *status)
+static void note_end(struct weir_dom *dom, const char *how)
 {
     char note[WEIR_LOG_LINE];
 
-    death_reason(dom, status);
-    weir_devd_log("domain %u (%s) crashed: %s", dom->domid, dom->cfg.name,
+    weir_devd_log("domain %u (%s) %s: %s", dom->domid, dom->cfg.name, how,
                   dom->reason);
-    snprintf(note, sizeof(note), "weir-devd: crashed: %s", dom->reason);
-    weir_logsink_pump(&dom->log, weir_devd_now());
+    snprintf(note, sizeof(note), "weir-devd: %s: %.400s", how, dom->reason);
+    if (dom->log_src.fd >= 0)
+        weir_logsink_pump(&dom->log, weir_devd_now());
     weir_logsink_note(&dom->log, note);
-    if (dom->cfg.on_crash == WEIR_ON_CRASH_PRESERVE && !dom->devd->stopping) {
-        dom->phase = WEIR_PHASE_CRASHED;
+}
+
+void weir_dom_ended(struct weir_dom *dom, uint32_t action, bool crashed)
+{
+    note_end(dom, crashed ? "crashed" : "shut down");
+    if (action == WEIR_ACTION_PRESERVE && !dom->devd->stopping) {
+        dom->phase = crashed ? WEIR_PHASE_CRASHED : WEIR_PHASE_SHUTDOWN;
         dom->deadline_ns = 0;
+        dom->rebooting = false;
         weir_source_close(dom->devd, &dom->res_src);
+        weir_devd_answer(dom->devd, &dom->stopper, 0, dom->domid, NULL,
+                         "it ended and is kept, as its configuration wants");
         return;
     }
-    dom->restart = dom->cfg.on_crash == WEIR_ON_CRASH_RESTART;
+    dom->restart = action == WEIR_ACTION_RESTART;
     bury(dom);
 }
 
@@ -299,7 +251,8 @@ void weir_dom_exited(struct weir_source *s, uint32_t events)
     } else if (clean || dom->phase == WEIR_PHASE_STOPPING) {
         bury(dom);
     } else {
-        crashed(dom, status);
+        death_reason(dom, status);
+        weir_dom_ended(dom, dom->cfg.on_crash, true);
     }
 }
 
@@ -307,6 +260,10 @@ void weir_dom_timer(struct weir_dom *dom, uint64_t now)
 {
     switch (dom->phase) {
     case WEIR_PHASE_STARTING:
+        if (weir_dom_is_vm(dom)) {
+            weir_vm_load_timer(dom);
+            break;
+        }
         weir_dom_fail(dom, "kernel",
                       "%s: not ready within %d s: see `weir log %s`",
                       dom->cfg.kernel, WEIR_START_MS / 1000, dom->cfg.name);
@@ -314,10 +271,13 @@ void weir_dom_timer(struct weir_dom *dom, uint64_t now)
     case WEIR_PHASE_STOPPING:
         if (dom->stopper.client && !dom->devd->stopping) {
             dom->phase = WEIR_PHASE_RUNNING;
-            weir_devd_answer(dom->devd, &dom->stopper, ETIMEDOUT, dom->domid,
-                             NULL,
-                             "it did not power off in time: look at `weir "
-                             "console`, or use `weir destroy`");
+            weir_devd_answer(
+                dom->devd, &dom->stopper, ETIMEDOUT, dom->domid, NULL,
+                dom->rebooting ? "it did not reboot in time: look at `weir "
+                                 "console`, or use `weir destroy`"
+                               : "it did not power off in time: look at "
+                                 "`weir console`, or use `weir destroy`");
+            dom->rebooting = false;
         } else {
             weir_dom_kill(dom, "it did not power off in time");
         }
@@ -338,6 +298,12 @@ void weir_dom_hv_event(struct weir_devd *d, const struct weir_hv_dominfo *i)
 
     if (!dom)
         return;
+    if (weir_dom_is_vm(dom)) {
+        dom->paused = i->state == WEIR_DOM_PAUSED;
+        if (i->state == WEIR_DOM_CRASHED || i->state == WEIR_DOM_SHUTDOWN)
+            weir_vm_ended(dom, i);
+        return;
+    }
     if (i->state == WEIR_DOM_RUNNING || i->state == WEIR_DOM_PAUSED) {
         dom->sealed = true;
         dom->paused = i->state == WEIR_DOM_PAUSED;

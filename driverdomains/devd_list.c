@@ -77,6 +77,11 @@ void weir_devd_list_domains(struct weir_client *c, uint32_t seq)
             .devices = count_devices(d, m),
             .restarts = m->restarts,
             .start_us = m->start_us,
+            .type = m->cfg.type,
+            .maxmem_mib = m->cfg.maxmem_mib,
+            .on_poweroff = m->cfg.on_poweroff,
+            .on_reboot = m->cfg.on_reboot,
+            .target_kib = m->target_kib,
         };
 
         snprintf(i.name, sizeof(i.name), "%s", m->cfg.name);
@@ -84,8 +89,12 @@ void weir_devd_list_domains(struct weir_client *c, uint32_t seq)
         snprintf(i.state, sizeof(i.state), "%s", weir_dom_phase_name(m));
         snprintf(i.reason, sizeof(i.reason), "%s", m->reason);
         snprintf(i.log, sizeof(i.log), "%s", m->log.path);
+        snprintf(i.ramdisk, sizeof(i.ramdisk), "%s", m->cfg.ramdisk);
+        snprintf(i.cmdline, sizeof(i.cmdline), "%s", m->cfg.cmdline);
+        snprintf(i.uuid, sizeof(i.uuid), "%s", m->cfg.uuid);
         snprintf(group, sizeof(group), "%u-%.50s", m->domid, m->cfg.name);
-        weir_cgroup_show(&d->cgroups, group, i.cgroup, sizeof(i.cgroup));
+        if (!weir_dom_is_vm(m))
+            weir_cgroup_show(&d->cgroups, group, i.cgroup, sizeof(i.cgroup));
         put(&s, WEIR_REC_DOMINFO, &i);
     }
     finish(&s);

@@ -151,8 +151,12 @@ static void stop_step(struct weir_devd *d)
             m->phase == WEIR_PHASE_STOPPING || m->phase == WEIR_PHASE_KILLED ||
             m->phase == WEIR_PHASE_DYING)
             continue;
-        if (m->phase == WEIR_PHASE_RUNNING && !m->cfg.driver_domain)
-            weir_dom_shutdown(m, WEIR_STOP_MS);
+        /* A process keeps nothing that is not written; a VM has file systems.
+         */
+        if (m->phase == WEIR_PHASE_RUNNING &&
+            (!m->cfg.driver_domain || weir_dom_is_vm(m)))
+            weir_dom_shutdown(m, weir_dom_is_vm(m) ? WEIR_VM_STOP_MS
+                                                   : WEIR_STOP_MS);
         else
             weir_dom_kill(m, "the device manager stops");
         return; /* the list may have changed */
@@ -164,12 +168,7 @@ void weir_devd_stop(struct weir_devd *d)
     if (!d->stopping)
         weir_devd_log("stopping");
     d->stopping = true;
-    while (d->restarts) {
-        struct weir_restart *r = d->restarts;
-
-        d->restarts = r->next;
-        free(r);
-    }
+    weir_restart_forget(d);
 }
 
 void weir_devd_loop(struct weir_devd *d)

@@ -22,6 +22,7 @@ static struct weir_dev *new_dev(uint32_t cls, struct weir_dom *backend)
     dev->backend = backend;
     dev->backend_domid = backend->domid;
     dev->image.fd = -1;
+    dev->vm_backend = weir_dom_is_vm(backend);
     dev->back_state = WEIR_XENBUS_INITIALISING;
     return dev;
 }
@@ -52,6 +53,10 @@ int weir_dev_prepare_disk(struct weir_devd *d,
                            "bad vdev \"%s\": use xvda, xvdb1, sda, hda or a "
                            "number",
                            disk->vdev);
+    if (weir_dom_is_vm(backend))
+        rc = weir_vmback_check_disk(backend, disk, where, why);
+    if (rc)
+        return rc;
     if (disk->sector_size && disk->sector_size != 512 &&
         disk->sector_size != 4096)
         return weir_refuse(why, -EINVAL, where,
@@ -63,13 +68,19 @@ int weir_dev_prepare_disk(struct weir_devd *d,
         return weir_refuse(why, -ENOMEM, where, "out of memory");
     dev->disk = *disk;
     dev->devid = devid;
+    *out = dev;
+    if (dev->vm_backend) {
+        /* A path inside that VM, so as it was written. */
+        if (disk->given[0])
+            memcpy(dev->disk.target, disk->given, sizeof(disk->given));
+        return 0;
+    }
     rc = weir_image_open(disk, &dev->image, &e);
     if (rc) {
         weir_dev_free(dev);
         return weir_refuse(why, rc, where, "%s", e.text);
     }
     dev->fds[dev->nfds++] = dev->image.fd;
-    *out = dev;
     return 0;
 }
 
@@ -141,7 +152,9 @@ int weir_dev_prepare_vif(struct weir_devd *d, const char *domain,
                                  why);
 
     if (rc == 0)
-        rc = check_vif(vif, where, why);
+        rc = weir_dom_is_vm(backend)
+                 ? weir_vmback_check_vif(backend, vif, where, why)
+                 : check_vif(vif, where, why);
     if (rc)
         return rc;
     dev = new_dev(WEIR_RES_VIF, backend);

@@ -99,8 +99,34 @@ static int destroy(struct request *r)
     weir_devd_answer(r->d, &dom->stopper, EALREADY, dom->domid, NULL,
                      "destroyed by another request");
     dom->stopper = r->w;
-    dom->cfg.on_crash = WEIR_ON_CRASH_DESTROY;
+    dom->cfg.on_crash = WEIR_ACTION_DESTROY;
+    dom->restart = dom->rebooting = false;
     weir_dom_kill(dom, NULL);
+    return 0;
+}
+
+static int check_asked(struct request *r, struct weir_dom *dom)
+{
+    if (dom->phase != WEIR_PHASE_RUNNING && dom->phase != WEIR_PHASE_STOPPING)
+        return weir_refuse(&r->why, -EBUSY, "domain", "domain %s is %s",
+                           dom->cfg.name, weir_dom_phase_name(dom));
+    if (dom->stopper.client)
+        return weir_refuse(&r->why, -EALREADY, "domain",
+                           "domain %s is being shut down", dom->cfg.name);
+    return 0;
+}
+
+/* As xl: a VM is asked whether it says that it listens or not, as it has more
+ * to lose than a process. */
+static int ask_vm(struct request *r, struct weir_dom *dom, const char *what,
+                  uint32_t timeout_ms)
+{
+    int rc = weir_dom_ask(dom, what, timeout_ms ? timeout_ms : WEIR_VM_STOP_MS);
+
+    if (rc)
+        return weir_refuse(&r->why, rc, "domain", "the registry: %s",
+                           strerror(-rc));
+    dom->stopper = r->w;
     return 0;
 }
 
@@ -112,16 +138,66 @@ static int shut_down(struct request *r)
 
     if (rc == 0)
         rc = check_unused(r, dom);
+    if (rc == 0)
+        rc = check_asked(r, dom);
     if (rc)
         return rc;
-    if (dom->phase != WEIR_PHASE_RUNNING && dom->phase != WEIR_PHASE_STOPPING)
-        return weir_refuse(&r->why, -EBUSY, "domain", "domain %s is %s",
-                           dom->cfg.name, weir_dom_phase_name(dom));
-    if (dom->stopper.client)
-        return weir_refuse(&r->why, -EALREADY, "domain",
-                           "domain %s is being shut down", dom->cfg.name);
+    if (weir_dom_is_vm(dom))
+        return ask_vm(r, dom, "poweroff", t.timeout_ms);
     dom->stopper = r->w;
     weir_dom_shutdown(dom, t.timeout_ms ? t.timeout_ms : WEIR_DETACH_MS);
+    return 0;
+}
+
+static int reboot(struct request *r)
+{
+    struct weir_devctl_target t;
+    struct weir_dom *dom;
+    int rc = target(r, &t, &dom);
+
+    if (rc == 0 && !weir_dom_is_vm(dom))
+        return weir_refuse(&r->why, -EOPNOTSUPP, "domain",
+                           "domain %s is a process: `weir shutdown` and "
+                           "`weir create` it",
+                           dom->cfg.name);
+    if (rc == 0)
+        rc = check_unused(r, dom);
+    if (rc == 0)
+        rc = check_asked(r, dom);
+    if (rc == 0)
+        rc = ask_vm(r, dom, "reboot", t.timeout_ms);
+    if (rc == 0)
+        dom->rebooting = true;
+    return rc;
+}
+
+static int mem_set(struct request *r)
+{
+    struct weir_devctl_target t;
+    struct weir_dom *dom;
+    int rc = target(r, &t, &dom);
+
+    if (rc)
+        return rc;
+    if (!weir_dom_is_vm(dom))
+        return weir_refuse(&r->why, -EOPNOTSUPP, "domain",
+                           "domain %s is a process, which takes what it needs "
+                           "up to memory=",
+                           dom->cfg.name);
+    if (dom->phase != WEIR_PHASE_RUNNING)
+        return weir_refuse(&r->why, -EBUSY, "domain", "domain %s is %s",
+                           dom->cfg.name, weir_dom_phase_name(dom));
+    if (t.kib < 1024 || t.kib > dom->cfg.maxmem_mib * 1024ull)
+        return weir_refuse(&r->why, -ERANGE, "domain",
+                           "domain %s can have 1 to %u MiB: its maxmem= is the "
+                           "most",
+                           dom->cfg.name, dom->cfg.maxmem_mib);
+    rc = weir_reg_target(dom, t.kib);
+    if (rc)
+        return weir_refuse(&r->why, rc, "domain", "the registry: %s",
+                           strerror(-rc));
+    dom->target_kib = t.kib;
+    weir_devd_answer(r->d, &r->w, 0, dom->domid, NULL, NULL);
     return 0;
 }
 
@@ -222,7 +298,8 @@ static int (*const handlers[])(struct request *) = {
     [WEIR_DEVCTL_DESTROY] = destroy, [WEIR_DEVCTL_SHUTDOWN] = shut_down,
     [WEIR_DEVCTL_DOMAINS] = domains, [WEIR_DEVCTL_DEVICES] = devices,
     [WEIR_DEVCTL_ATTACH] = attach,   [WEIR_DEVCTL_DETACH] = detach,
-    [WEIR_DEVCTL_DOWN] = down,
+    [WEIR_DEVCTL_DOWN] = down,       [WEIR_DEVCTL_REBOOT] = reboot,
+    [WEIR_DEVCTL_MEMSET] = mem_set,
 };
 
 void weir_devd_request(struct weir_client *c, const void *buf, size_t len)

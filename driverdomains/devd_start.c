@@ -20,7 +20,7 @@ static void group_name(const struct weir_dom *dom, char buf[64])
     snprintf(buf, 64, "%u-%.50s", dom->domid, dom->cfg.name);
 }
 
-static int open_log(struct weir_dom *dom, int *write_end)
+int weir_dom_open_log(struct weir_dom *dom, int *write_end)
 {
     struct weir_devd *d = dom->devd;
     char path[sizeof(dom->log.path)], file[WEIR_CFG_NAME + 16];
@@ -89,7 +89,7 @@ int weir_dom_start(struct weir_dom *dom, int hv_fd, int resource_fd,
     struct weir_sandbox s = {.hv_fd = hv_fd, .resource_fd = resource_fd};
     const char *what = "open the log";
     char group[64];
-    int rc = open_log(dom, &s.log_fd);
+    int rc = weir_dom_open_log(dom, &s.log_fd);
 
     s.cgroup_fd = -1;
     group_name(dom, group);

@@ -5,15 +5,15 @@ DD_SOURCES := $(addprefix driverdomains/,config_value.c config_rate.c \
 $(call lib,weir-dd,$(DD_SOURCES))
 
 DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
-	request.c list.c dom.c start.c end.c backend.c prepare.c dev.c filter.c \
-	registry.c store.c)
-$(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-back weir-nethost \
+	request.c list.c dom.c start.c vm.c end.c restart.c backend.c vmback.c \
+	prepare.c dev.c filter.c regdom.c registry.c store.c)
+$(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-vmload weir-back weir-nethost \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
 
 CLI_SOURCES := $(addprefix driverdomains/,cli_main.c cli_call.c cli_json.c \
 	cli_create.c cli_list.c cli_stats.c cli_device.c cli_up.c \
 	cli_console.c cli_top.c cli_store.c config_load.c config_keys.c \
-	config_disk.c)
+	config_vm.c config_disk.c)
 $(call prog,weir,$(CLI_SOURCES),weir-dd weir-hvclient weir-xshosted \
 	weir-xenbus weir-ring,-lxlutil -lxenlight)
 
@@ -30,7 +30,7 @@ FUZZ_SRC_config := $(DD_CONFIG)
 
 $(call test,test_dd_config,tests/unit/test_dd_config.c \
 	driverdomains/config_load.c driverdomains/config_keys.c \
-	driverdomains/config_disk.c,weir-dd,\
+	driverdomains/config_vm.c driverdomains/config_disk.c,weir-dd,\
 	-lxlutil -lxenlight)
 $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
 $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)

@@ -49,7 +49,7 @@ cfg() {
 cfg 'memroy: unknown key: correct it*' 'memroy=4'
 cfg 'memory: "big": give a whole number*' 'memory="big"'
 cfg 'memory: weir-hv has 256 MiB in all: lower memory=*' 'memory=4096'
-cfg 'type: "hvm" domains do not exist here: use "process"' 'type="hvm"'
+cfg 'type: "hvm" domains do not exist here: use "process" or "pvh"' 'type="hvm"'
 cfg 'on_crash: "panic": use "destroy", "preserve" or "restart"' 'on_crash="panic"'
 cfg 'vif: bad MAC address "00:16:3e:zz:00:01": write six*' \
     "vif=['mac=00:16:3e:zz:00:01,bridge=br0']"

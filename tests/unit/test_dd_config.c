@@ -355,7 +355,7 @@ static void file_gives_the_whole_domain(void **state)
     assert_int_equal(loaded.cfg.nargs, 2);
     assert_string_equal(loaded.cfg.args[1], "b c");
     assert_int_equal(loaded.cfg.offers, WEIR_OFFERS_VBD);
-    assert_int_equal(loaded.cfg.on_crash, WEIR_ON_CRASH_PRESERVE);
+    assert_int_equal(loaded.cfg.on_crash, WEIR_ACTION_PRESERVE);
     assert_int_equal(loaded.cfg.ndisks, 2);
     assert_int_equal(loaded.cfg.nvifs, 1);
     weir_config_explain(&loaded, "disk[1]", "because");
@@ -397,6 +397,120 @@ static void file_errors_name_line_and_key(void **state)
     }
 }
 
+#define PVH "name='d'\ntype='pvh'\nkernel='/bin/sh'\nmemory=64\n"
+
+static void vm_file_gives_the_whole_vm(void **state)
+{
+    const struct weir_domain_config *c = &loaded.cfg;
+
+    (void)state;
+    assert_int_equal(load("kernel='/bin/sh'\nvcpus=4\nramdisk='/bin/cat'\n"
+                          "name='d'\nroot='/dev/xvda'\nextra='ro quiet'\n"
+                          "type='pvh'\nmemory=64\nmaxmem=128\n"
+                          "on_poweroff='preserve'\non_crash='restart'\n"
+                          "uuid='01234567-89ab-cdef-0123-456789abcdef'\n"),
+                     0);
+    assert_int_equal(c->type, WEIR_TYPE_PVH);
+    assert_string_equal(c->cmdline, "root=/dev/xvda ro quiet");
+    assert_non_null(strstr(c->ramdisk, "/cat"));
+    assert_int_equal(c->vcpus, 4);
+    assert_int_equal(c->memory_mib, 64);
+    assert_int_equal(c->maxmem_mib, 128);
+    assert_int_equal(c->on_poweroff, WEIR_ACTION_PRESERVE);
+    assert_int_equal(c->on_reboot, WEIR_ACTION_RESTART);
+    assert_int_equal(c->on_crash, WEIR_ACTION_RESTART);
+    assert_string_equal(c->uuid, "01234567-89ab-cdef-0123-456789abcdef");
+    /* What a process has and a VM has not. */
+    assert_int_equal(c->private_mib, 0);
+    assert_int_equal(c->max_pids, 0);
+    assert_int_equal(load(PVH), 0);
+    assert_int_equal(c->vcpus, 1);
+    assert_int_equal(c->maxmem_mib, 64);
+    assert_string_equal(c->cmdline, "");
+    assert_int_equal(load(PVH "extra='a b'\n"), 0);
+    assert_string_equal(c->cmdline, "a b");
+    assert_int_equal(load(PVH "cmdline='root=x y'\n"), 0);
+    assert_string_equal(c->cmdline, "root=x y");
+    assert_int_equal(load(PVH "on_reboot='destroy'\ndriver_domain=1\n"
+                              "offers=['vbd','vif']\n"),
+                     0);
+    assert_int_equal(c->on_reboot, WEIR_ACTION_DESTROY);
+    assert_int_equal(c->offers, WEIR_OFFERS_VBD | WEIR_OFFERS_VIF);
+}
+
+static void vm_errors_name_line_and_key(void **state)
+{
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        {PVH "vcpus=0\n", ":5: vcpus: \"0\": give a whole number from 1 to 8"},
+        {PVH "vcpus=9\n", ":5: vcpus: \"9\""},
+        {PVH "maxmem=63\n", ":5: maxmem: less than memory="},
+        {PVH "ramdisk='/no/such'\n", ":5: ramdisk: /no/such: No such file"},
+        {PVH "cmdline='x'\nextra='y'\n", ":6: extra: cmdline= is the whole"},
+        {PVH "cmdline='x'\nroot='y'\n", ":6: root: cmdline= is the whole"},
+        {PVH "extra=\"a\tb\"\n", ":5: extra: a control character"},
+        {PVH "args=['x']\n", ":5: args: put it on the kernel's command line"},
+        {PVH "cap=50\n", ":5: cap: its vCPUs are threads of weir-hv"},
+        {PVH "cpu_weight=50\n", ":5: cpu_weight: its vCPUs are threads"},
+        {PVH "private_memory=50\n", ":5: private_memory: a VM has no memory"},
+        {PVH "on_crash='coredump-restart'\n", ":5: on_crash: \"coredump-res"},
+        {PVH "on_crash='coredump-destroy'\n", "no core is written: use"},
+        {PVH "on_reboot='rename-restart'\n", "domains are not renamed: use"},
+        {PVH "on_poweroff='soft-reset'\n", "not reset in place: use"},
+        {PVH "builder='hvm'\n", ":5: builder: write type=\"pvh\""},
+        {PVH "bootloader='pygrub'\n", ":5: bootloader: there is no firmware"},
+        {PVH "vnc=1\n", ":5: vnc: a VM has no display"},
+        {PVH "pci=['01:00.0']\n", ":5: pci: devices of the host can't"},
+        {PVH "maxvcpus=4\n", ":5: maxvcpus: vCPUs are not added later"},
+        {PVH "serial='pty'\n", ":5: serial: a VM has no serial port"},
+        {PVH "uuid='123'\n", ":5: uuid: \"123\" is not a UUID"},
+        {PVH "driver_domain=1\n", ":5: driver_domain: what the VM serves"},
+        {"name='d'\nkernel='sh'\ntype='pvh'\nmemory=1\n",
+         ":2: kernel: sh: No such file"},
+        {"name='d'\ntype='pvh'\nmemory=1\n", "kernel: missing: add kernel="},
+        {"name='d'\ntype='pvh'\nkernel='/bin/sh'\n", "memory: missing"},
+        {"name='d'\nkernel='sh'\nvcpus=2\n",
+         ":3: vcpus: only a VM has that: add type=\"pvh\""},
+        {"name='d'\nkernel='sh'\nextra='x'\n", ":3: extra: only a VM"},
+        {"name='d'\nkernel='sh'\non_reboot='destroy'\n",
+         ":3: on_reboot: only a VM"},
+    };
+    static char text[WEIR_CFG_LINE + 200];
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_not_equal(load(bad[i].text), 0);
+        if (!strstr(loaded.error, bad[i].why))
+            fail_msg("%s gave %s", bad[i].text, loaded.error);
+        assert_null(strchr(loaded.error, '\n'));
+    }
+    n = (size_t)snprintf(text, sizeof(text), "%sextra='", PVH);
+    memset(text + n, 'x', WEIR_CFG_LINE);
+    strcpy(text + n + WEIR_CFG_LINE, "'\n");
+    assert_int_not_equal(load(text), 0);
+    assert_non_null(strstr(loaded.error, ":5: extra: longer than the 2047"));
+}
+
+/* A driver domain that is a VM has its own idea of the path. */
+static void disk_keeps_the_path_as_written(void **state)
+{
+    struct weir_disk_config d;
+    struct weir_cfg_error e;
+
+    (void)state;
+    assert_int_equal(weir_config_disk("/proc/self/cwd,raw,xvda,w", &d, &e), 0);
+    assert_string_equal(d.given, "/proc/self/cwd");
+    assert_string_not_equal(d.target, d.given);
+    assert_int_equal(weir_config_disk("vg/lv,raw,xvda,w,backend=drv", &d, &e),
+                     0);
+    assert_string_equal(d.given, "vg/lv");
+    assert_int_equal(d.target[0], '/');
+    assert_int_equal(weir_config_disk("/no/such,raw,xvda,w", &d, &e), 0);
+    assert_string_equal(d.given, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +528,9 @@ int main(void)
         cmocka_unit_test(scan_finds_lines_of_keys_and_items),
         cmocka_unit_test(file_gives_the_whole_domain),
         cmocka_unit_test(file_errors_name_line_and_key),
+        cmocka_unit_test(vm_file_gives_the_whole_vm),
+        cmocka_unit_test(vm_errors_name_line_and_key),
+        cmocka_unit_test(disk_keeps_the_path_as_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

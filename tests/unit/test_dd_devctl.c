@@ -40,6 +40,14 @@ static void fill(struct weir_domain_config *c)
     c->nvifs = 1;
     memcpy(c->vifs[0].mac, "\x00\x16\x3e\x01\x02\x03", 6);
     c->vifs[0].devid = UINT32_MAX;
+    c->type = WEIR_TYPE_PVH;
+    strcpy(c->ramdisk, "/initrd");
+    memset(c->cmdline, 'x', sizeof(c->cmdline) - 1);
+    strcpy(c->uuid, "01234567-89ab-cdef-0123-456789abcdef");
+    strcpy(c->disks[0].given, "vg/lv");
+    c->vcpus = 8;
+    c->maxmem_mib = 1u << 20;
+    c->on_reboot = WEIR_ACTION_RESTART;
 }
 
 static void domain_comes_back_as_it_went(void **state)
