@@ -59,6 +59,8 @@ void weir_guest_console_write(struct weir_guest_console *c, const char *text,
 {
     if (c->ring == NULL)
         return;
+    /* Others of this domain may have written since. */
+    c->prod = weir_load_relaxed32(&c->ring->out_prod);
     for (size_t i = 0; i < len; i++)
         if ((text[i] == '\n' && !put(c, '\r')) || !put(c, text[i]))
             break;

@@ -25,3 +25,43 @@ $(call test,test_webguest,$(addprefix $(WEBGUEST_DIR)/,http_parse.c text.c \
 $(call script,tests/e2e/web_tap.sh)
 ASAN_SCRIPTS += tests/e2e/web_tap.sh
 $(call script,tests/e2e/web_http.sh tests/e2e/web_fsck.sh)
+
+# The same guest as a kernel: lwIP from Debian's source, with options of its
+# own, and the static C library.  Built on demand: the source is fetched.
+WEB_VM_DIR := $(WEBGUEST_DIR)/vm
+WEB_LWIP := $(B)/lwip/source
+WEB_VM_OBJS := $(patsubst %.c,$(B)/webvm/%.o,$(WEBGUEST_CORE) \
+	$(addprefix $(WEBGUEST_DIR)/,console.c disk_front.c nic_front.c guest.c) \
+	$(WEB_VM_DIR)/libc.c $(WEB_VM_DIR)/main_vm.c) \
+	$(B)/webvm/$(WEB_VM_DIR)/libc_entry.o
+WEB_LWIP_OBJS := $(patsubst %,$(B)/webvm/lwip/%.o,def inet_chksum init ip mem \
+	memp netif pbuf raw stats sys tcp tcp_in tcp_out timeouts udp ipv4/etharp \
+	ipv4/icmp ipv4/ip4 ipv4/ip4_addr ipv4/ip4_frag ethernet)
+WEB_VM_CRT = $(foreach o,crt1 crti crtn,$(shell $(CC) -print-file-name=$(o).o))
+WEB_VM_FLAGS := -fno-pie -I$(WEB_VM_DIR) -isystem $(WEB_LWIP)/src/include
+
+$(B)/lwip/stamp: $(WEB_VM_DIR)/lwip.sh
+	$(Q)sh $< $(WEB_LWIP) && touch $@
+$(B)/webvm/%.o: %.c $(B)/flags $(B)/lwip/stamp
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CFLAGS_ALL) $(WEB_VM_FLAGS) -MMD -MP -c -o $@ $<
+$(B)/webvm/%.o: %.S
+	@mkdir -p $(@D)
+	$(call say,AS,$<)$(CC) -I. -c -o $@ $<
+# They run before the library has its thread-local storage.
+$(B)/webvm/$(WEB_VM_DIR)/%.o: WEB_VM_FLAGS += -fno-stack-protector
+# Another house's code, with warnings of its own.
+WEB_LWIP_CC = @mkdir -p $(@D); $(CC) -std=gnu11 -O2 -g -fno-pie -w \
+	-fno-strict-aliasing -I$(WEB_VM_DIR) -I$(WEB_LWIP)/src/include -c -o $@
+$(B)/webvm/lwip/ethernet.o: $(B)/lwip/stamp $(WEB_VM_DIR)/lwipopts.h
+	$(WEB_LWIP_CC) $(WEB_LWIP)/src/netif/ethernet.c
+$(B)/webvm/lwip/%.o: $(B)/lwip/stamp $(WEB_VM_DIR)/lwipopts.h
+	$(WEB_LWIP_CC) $(WEB_LWIP)/src/core/$*.c
+
+$(B)/guests/webguest.elf: $(WEB_VM_OBJS) $(WEB_LWIP_OBJS) \
+		$(foreach l,$(GUEST_LIBS),$(B)/lib/libweir-$(l).a) $(GUEST_LD)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -Wl,--defsym=weir_guest_stack_size=1M $(GUEST_LDFLAGS) \
+		-o $@ $(WEB_VM_CRT) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -lext2fs \
+		-lcom_err -lc -lgcc -lgcc_eh -Wl,--end-group
+-include $(WEB_VM_OBJS:.o=.d)
