@@ -12,3 +12,4 @@ $(call prog,weir-load,hypervisor/loader/main.c hypervisor/loader/check.c,weir-lo
 
 LD_IMAGES := tests/unit/ld_images.c
 $(call test,test_loader,tests/unit/test_loader.c $(LD_IMAGES),weir-load,$(LD_LIBS))
+$(call test,test_loader_place,tests/unit/test_loader_place.c $(LD_IMAGES),weir-load,$(LD_LIBS))
