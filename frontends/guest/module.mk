@@ -17,6 +17,7 @@ define guest_
 OBJS += $(call objs,$(2))
 $(call objs,$(2)): EXTRA := $(FREESTANDING)
 GUESTS += $(B)/guests/$(1).elf
+TEST_PROGRAMS += $(B)/guests/$(1).elf
 $(B)/guests/$(1).elf: $(call objs,$(2)) \
 		$(foreach l,$(GUEST_LIBS),$(B)/lib/libweir-$(l).a) $(GUEST_LD)
 	@mkdir -p $$(@D)
@@ -37,3 +38,4 @@ $(call test,test_port_guest_grant,tests/unit/test_port_guest_grant.c \
 	tests/unit/fake_guest.c $(GUEST_PORT))
 $(call test,test_guest_parts,tests/unit/test_guest_parts.c $(addprefix $(GUEST_DIR)/,\
 	pages.c console.c example/echo.c))
+$(call script,tests/e2e/vm_example.sh)

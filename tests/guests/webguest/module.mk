@@ -65,3 +65,5 @@ $(B)/guests/webguest.elf: $(WEB_VM_OBJS) $(WEB_LWIP_OBJS) \
 		-o $@ $(WEB_VM_CRT) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -lext2fs \
 		-lcom_err -lc -lgcc -lgcc_eh -Wl,--end-group
 -include $(WEB_VM_OBJS:.o=.d)
+
+$(call script,tests/e2e/vm_web.sh tests/e2e/vm_web_fsck.sh)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -123,6 +124,10 @@ int64_t weir_libc_call_(uint64_t nr, uint64_t a1, uint64_t a2, uint64_t a3,
         return do_writev(a1, (const struct iovec *)(uintptr_t)a2, a3);
     case SYS_clock_gettime:
         return do_clock(a1, (struct timespec *)(uintptr_t)a2);
+    case SYS_gettimeofday:
+        *(struct timeval *)(uintptr_t)a1 =
+            (struct timeval){.tv_sec = (time_t)weir_guest_unix_time(guest)};
+        return 0;
     case SYS_time:
         return (int64_t)weir_guest_unix_time(guest);
     case SYS_arch_prctl:
