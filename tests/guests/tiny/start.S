@@ -25,7 +25,7 @@ _start:
     .code32
 /* Paging on; the caller makes the far jump.  Clobbers eax ecx edx. */
 long_mode:
-    lgdt gdt_pointer
+    lgdt %cs:gdt_pointer /* a trampoline's ds is short */
     mov $0x10, %eax
     mov %eax, %ds
     mov %eax, %es
