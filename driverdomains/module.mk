@@ -37,7 +37,7 @@ $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 
 DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh errors.sh hotplug.sh \
-	two.sh crash.sh) tests/e2e/net_filter.sh
+	two.sh crash.sh vm.sh vmback.sh) tests/e2e/net_filter.sh
 $(call script,$(DD_SCRIPTS))
 
 $(call helper,bench_start,tests/bench/bench_start.c)
