@@ -13,3 +13,5 @@ $(call prog,weir-load,hypervisor/loader/main.c hypervisor/loader/check.c,weir-lo
 LD_IMAGES := tests/unit/ld_images.c
 $(call test,test_loader,tests/unit/test_loader.c $(LD_IMAGES),weir-load,$(LD_LIBS))
 $(call test,test_loader_place,tests/unit/test_loader_place.c $(LD_IMAGES),weir-load,$(LD_LIBS))
+$(call helper,ld_acpi_dump,tests/unit/ld_acpi_dump.c,weir-load)
+$(call script,tests/unit/test_acpi.sh)
