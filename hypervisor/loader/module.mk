@@ -15,3 +15,6 @@ $(call test,test_loader,tests/unit/test_loader.c $(LD_IMAGES),weir-load,$(LD_LIB
 $(call test,test_loader_place,tests/unit/test_loader_place.c $(LD_IMAGES),weir-load,$(LD_LIBS))
 $(call helper,ld_acpi_dump,tests/unit/ld_acpi_dump.c,weir-load)
 $(call script,tests/unit/test_acpi.sh)
+$(call test,test_vmload,tests/unit/test_vmload.c tests/unit/vmload_liar.c $(LD_IMAGES),\
+	weir-vmload,$(LD_LIBS))
+$(B)/tests/test_vmload: | $(B)/bin/weir-load
