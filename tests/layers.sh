@@ -28,9 +28,13 @@ for h in $(git ls-files 'ring/*.h' 'xenbus/*.h' 'frontends/*.h' \
         ${CC:-cc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -I. \
             -fsyntax-only -x c - || { echo "$h does not compile alone"; fail=1; }
 done
-lines=$(git ls-files hypervisor | grep -vE '^hypervisor/(client|loader)/' |
-    grep -E '\.[ch]$' | xargs cat | wc -l)
-echo "weir-hv: $lines lines"
+# The trusted base: lines of code.  Comments do not count, or the budget would
+# be met by taking them out.
+hv=$(git ls-files hypervisor | grep -vE '^hypervisor/(client|loader)/' |
+    grep -E '\.[ch]$')
+lines=$(for f in $hv; do ${CC:-cc} -fpreprocessed -dD -E -P -x c "$f"; done |
+    grep -c '[^[:space:]]')
+echo "weir-hv: $lines lines of code, $(cat $hv | wc -l) with comments and blanks"
 [ "$lines" -le 10000 ] || fail=1
 # backends/net/host is the device manager's part, not the backend's.
 for b in blk net; do
