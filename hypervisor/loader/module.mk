@@ -12,9 +12,13 @@ $(call prog,weir-load,hypervisor/loader/main.c hypervisor/loader/check.c,weir-lo
 
 LD_IMAGES := tests/unit/ld_images.c
 $(call test,test_loader,tests/unit/test_loader.c $(LD_IMAGES),weir-load,$(LD_LIBS))
+$(call test,test_loader_stubs,tests/unit/test_loader_stubs.c $(LD_IMAGES),weir-load,$(LD_LIBS))
 $(call test,test_loader_place,tests/unit/test_loader_place.c $(LD_IMAGES),weir-load,$(LD_LIBS))
 $(call helper,ld_acpi_dump,tests/unit/ld_acpi_dump.c,weir-load)
 $(call script,tests/unit/test_acpi.sh)
-$(call test,test_vmload,tests/unit/test_vmload.c tests/unit/vmload_liar.c $(LD_IMAGES),\
-	weir-vmload,$(LD_LIBS))
+LD_RIG := tests/unit/vmload_rig.c
+$(call test,test_vmload,tests/unit/test_vmload.c $(LD_RIG) $(LD_IMAGES),weir-vmload \
+	weir-hvclient,$(LD_LIBS) $(HVCLIENT_LIBS))
+$(call test,test_vmload_liars,tests/unit/test_vmload_liars.c \
+	tests/unit/vmload_liar.c $(LD_RIG),weir-vmload)
 $(B)/tests/test_vmload: | $(B)/bin/weir-load
