@@ -37,6 +37,8 @@ static void values(const char *s)
     weir_cfg_mac(s, mac, &e);
     if (weir_cfg_name_ok(s) && (strchr(s, '/') || !strcmp(s, "..")))
         abort();
+    if (weir_cfg_uuid_ok(s) && (strlen(s) != 36 || strchr(s, '/')))
+        abort();
     if (weir_cfg_ifname_ok(s) && (strchr(s, '/') || strlen(s) > 15))
         abort();
 }

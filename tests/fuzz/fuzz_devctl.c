@@ -37,7 +37,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (weir_devctl_open(&in, data, size))
         return 0;
     if (in.op == WEIR_DEVCTL_CREATE) {
-        weir_devctl_get_domain(&in, &c);
+        struct weir_cfg_error e;
+
+        if (weir_devctl_get_domain(&in, &c) == 0)
+            weir_cfg_check_vm(&c, &e);
         return 0;
     }
     while ((type = weir_devctl_peek(&in)) > 0) {
