@@ -176,11 +176,19 @@ union weir_blkif_request {
 
 struct weir_blkif_response {
     uint64_t id;       /* the request's */
-    uint8_t operation; /* the request's */
+    uint8_t operation; /* the request's; of INDIRECT its indirect_op */
     uint8_t pad;       /* zero */
     int16_t status;    /* enum weir_blkif_status */
     uint32_t pad2;     /* zero */
 };
+
+/* Linux' frontend disables a disk that answers otherwise. */
+static inline uint8_t weir_blkif_answered(const union weir_blkif_request *req)
+{
+    return req->rw.operation == WEIR_BLKIF_OP_INDIRECT
+               ? req->indirect.indirect_op
+               : req->rw.operation;
+}
 
 _Static_assert(sizeof(struct weir_blkif_segment) == 8, "ABI");
 _Static_assert(sizeof(struct weir_blkif_request_rw) == 112, "ABI");

@@ -107,7 +107,7 @@ int weir_blk_parse(const union weir_blkif_request *slot,
 {
     /* operation is the first byte and id lies at 8 in all three layouts. */
     memset(out, 0, sizeof(*out));
-    out->operation = slot->rw.operation;
+    out->operation = weir_blkif_answered(slot);
     out->id = slot->rw.id;
     switch (slot->rw.operation) {
     case WEIR_BLKIF_OP_READ:

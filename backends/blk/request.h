@@ -39,7 +39,7 @@ struct weir_blk_seg {
 
 struct weir_blk_request {
     uint64_t id;       /* the frontend's, echoed */
-    uint8_t operation; /* the frontend's, echoed */
+    uint8_t operation; /* to answer with */
     enum weir_blk_op op;
     bool secure;   /* a discard that must not be recoverable */
     bool indirect; /* segments are in the pages below, not in seg */

@@ -198,7 +198,8 @@ static struct weir_bf_req *match(struct weir_bf_queue *q,
         return NULL;
     r = &q->req[i];
     if (r->state != WEIR_BF_SENT || rsp->id >> 16 != r->generation ||
-        rsp->operation != r->wire.rw.operation)
+        (rsp->operation != weir_blkif_answered(&r->wire) &&
+         rsp->operation != r->wire.rw.operation)) /* some echo INDIRECT */
         return NULL;
     return r;
 }

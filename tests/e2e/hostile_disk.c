@@ -123,7 +123,8 @@ int disk_do(struct disk *d, union weir_blkif_request *r)
     got = disk_get(d, &rsp, 5000);
     HOSTILE_CHECK(d->h, got == 1, "no answer to operation %u (%d)",
                   r->rw.operation, got);
-    HOSTILE_CHECK(d->h, rsp.id == r->rw.id && rsp.operation == r->rw.operation,
+    HOSTILE_CHECK(d->h,
+                  rsp.id == r->rw.id && rsp.operation == weir_blkif_answered(r),
                   "an answer to another request");
     HOSTILE_CHECK(d->h, rsp.pad == 0 && rsp.pad2 == 0, "padding is not zero");
     return rsp.status;

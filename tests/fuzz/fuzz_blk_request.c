@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (weir_blk_parse(&slot, &lim, &req, seg) != 0)
         return 0;
-    check(req.id == slot.rw.id && req.operation == slot.rw.operation);
+    check(req.id == slot.rw.id && req.operation == weir_blkif_answered(&slot));
     if (!req.indirect) {
         if (req.nsegs > 0 || req.op == WEIR_BLK_DISCARD)
             check_segments(&req, seg, 11, &lim);

@@ -290,7 +290,7 @@ int raw_do(struct raw_front *f, union weir_blkif_request *req)
     raw_send(f, req);
     assert_int_equal(raw_get(f, &rsp, 5000), 1);
     assert_int_equal(rsp.id, req->rw.id);
-    assert_int_equal(rsp.operation, req->rw.operation);
+    assert_int_equal(rsp.operation, weir_blkif_answered(req));
     assert_int_equal(rsp.pad, 0);
     assert_int_equal(rsp.pad2, 0);
     return rsp.status;

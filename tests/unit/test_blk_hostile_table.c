@@ -104,7 +104,7 @@ static struct weir_blkif_request_indirect transfer(struct weir_blkfront_io *io)
     assert_int_equal(req.indirect.nr_segments, PAGES);
     memset(&rsp, 0, sizeof(rsp));
     rsp.id = req.rw.id;
-    rsp.operation = req.rw.operation;
+    rsp.operation = weir_blkif_answered(&req);
     assert_int_equal(weir_blkif_back_put(&back_ring, &rsp), 0);
     weir_blkif_back_push(&back_ring);
     assert_int_equal(weir_blkfront_poll(w.bf, 0), 1);
