@@ -2,10 +2,10 @@
  *
  * Network interfaces: from the nodes of backend/vif to a tap.
  *
- * The tap has the name that Xen's scripts expect (vifname, or vifDOM.ID) and
- * is there before the device is in InitWait, as they expect.  With a script
- * ("vif-bridge" and its kin) the script joins the bridge; without one the tap
- * joins what the node bridge names, if there is one.
+ * The tap is there before the device is in InitWait, as Xen's scripts
+ * ("vif-bridge" and its kin) expect, with the name they expect, vifDOM.ID: they
+ * rename it to vifname, if there is one, and join a bridge.  Without a script
+ * the tap has the name at once and joins what the node bridge names.
  */
 #include "backends/xen/xen_dev.h"
 
@@ -83,7 +83,7 @@ static int read_names(struct weir_xen_dev *d, char name[WEIR_HOSTIF_NAME],
                       char bridge[WEIR_HOSTIF_NAME])
 {
     char text[64];
-    int n = weir_xen_node(d, "vifname", text, sizeof(text));
+    int n = d->script ? 0 : weir_xen_node(d, "vifname", text, sizeof(text));
 
     if (n == 0)
         n = snprintf(text, sizeof(text), "vif%u.%u", d->frontend, d->devid);
