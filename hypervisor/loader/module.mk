@@ -22,3 +22,4 @@ $(call test,test_vmload,tests/unit/test_vmload.c $(LD_RIG) $(LD_IMAGES),weir-vml
 $(call test,test_vmload_liars,tests/unit/test_vmload_liars.c \
 	tests/unit/vmload_liar.c $(LD_RIG),weir-vmload)
 $(B)/tests/test_vmload: | $(B)/bin/weir-load
+$(call test,test_load_seal,tests/unit/test_load_seal.c,weir-load,-lseccomp -lcap-ng)
