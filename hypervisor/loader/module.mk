@@ -23,3 +23,10 @@ $(call test,test_vmload_liars,tests/unit/test_vmload_liars.c \
 	tests/unit/vmload_liar.c $(LD_RIG),weir-vmload)
 $(B)/tests/test_vmload: | $(B)/bin/weir-load
 $(call test,test_load_seal,tests/unit/test_load_seal.c,weir-load,-lseccomp -lcap-ng)
+
+FUZZERS += elf bzimage loadanswer
+FUZZ_SRC_elf := $(addprefix hypervisor/loader/,elf.c stubs.c place.c acpi.c) \
+	hypervisor/vm_map.c
+FUZZ_SRC_bzimage := $(addprefix hypervisor/loader/,elf.c bzimage.c unpack.c)
+FUZZ_LIBS_bzimage := $(LD_LIBS)
+FUZZ_SRC_loadanswer := hypervisor/loader/answer.c
