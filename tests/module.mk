@@ -6,7 +6,9 @@ ASAN_SCRIPTS ?=
 $(call script,tests/layers.sh tests/e2e/install.sh)
 include tests/isolation/module.mk
 include tests/guests/webguest/module.mk
+include tests/guests/runtime/module.mk
 include tests/guests/tiny/module.mk
+include tests/guests/fuzzguest/module.mk
 include tests/e2e/vm.mk
 include tests/e2e/hostile.mk
 include tests/lab/module.mk

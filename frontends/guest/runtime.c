@@ -97,16 +97,22 @@ static const struct weir_guest_platform_ops platform_ops = {
 
 /* ---- start of day ---- */
 
-__attribute__((noreturn)) static void give_up(const char *why)
+__attribute__((noreturn)) static void crash(void)
 {
     struct weir_sched_shutdown op = {.reason = WEIR_SHUTDOWN_CRASH};
 
-    weir_guest_debug("weir guest: ");
-    weir_guest_debug(why);
-    weir_guest_debug("\n");
     for (;;)
         weir_guest_hypercall(WEIR_HYPERCALL_SCHED_OP, WEIR_SCHEDOP_SHUTDOWN,
                              (uintptr_t)&op, 0, 0, 0);
+}
+
+/* Before there is a console. */
+__attribute__((noreturn)) static void give_up(const char *why)
+{
+    weir_guest_debug("weir guest: ");
+    weir_guest_debug(why);
+    weir_guest_debug("\n");
+    crash();
 }
 
 struct leaf {
@@ -293,7 +299,7 @@ void weir_guest_shutdown(struct weir_guest *g, enum weir_shutdown reason)
 
 static void print(const char *text)
 {
-    if (guest.port != NULL)
+    if (guest.console.ring != NULL)
         weir_guest_print(&guest, text);
     else
         weir_guest_debug(text);
@@ -319,5 +325,5 @@ void weir_guest_fault_(void)
     print_hex(" address ", weir_guest_fault_address_);
     print_hex(" stack ", weir_guest_fault_rsp_);
     print("\n");
-    give_up("fault");
+    crash();
 }
