@@ -8,6 +8,12 @@ for l in $LIBRARIES; do install -D -m 644 "$l" "$d/lib/$(basename "$l")"; done
 for e in $EXAMPLES; do
     install -D -m 644 "$e" "$d/share/weir/examples/$(basename "$e")"
 done
+for e in $EXAMPLE_KERNEL; do
+    install -D -m 644 "$e" "$d/share/weir/examples/kernel/$(basename "$e")"
+done
+for l in $LD_SCRIPTS; do
+    install -D -m 644 "$l" "$d/lib/weir/$(basename "$l")"
+done
 for h in $HEADERS; do install -D -m 644 "$h" "$d/include/weir/$h"; done
 for m in $MANS; do
     install -D -m 644 "$m" "$d/share/man/man${m##*.}/$(basename "$m")"

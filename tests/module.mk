@@ -85,11 +85,12 @@ format:
 
 # What a guest kernel links, and what a program links to be a process domain
 # or to talk to the registry and weir-hv.
-INSTALL_LIBS := $(patsubst %,$(B)/lib/libweir-%.a,ring xenbus front hvclient \
+INSTALL_LIBS := $(patsubst %,$(B)/lib/libweir-%.a,ring xenbus front guest hvclient \
 	xshosted)
 install: all
 	@B=$(B) PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' VERSION=$(VERSION) \
 		PROGRAMS='$(PROGRAMS)' LIBRARIES='$(INSTALL_LIBS)' \
 		EXAMPLES='$(wildcard driverdomains/examples/*.cfg)' \
+		EXAMPLE_KERNEL='$(EXAMPLE_KERNEL)' LD_SCRIPTS='$(LD_SCRIPTS)' \
 		HEADERS='$(INSTALL_HEADERS)' MANS='$(MAN_PAGES)' \
 		PCS='$(PC_FILES)' UNITS='$(UNIT_FILES)' sh driverdomains/install.sh

@@ -27,15 +27,20 @@ endef
 GUESTS :=
 guest = $(if $(SAN),,$(eval $(call guest_,$(strip $(1)),$(2))))
 
-$(call guest,example,$(GUEST_DIR)/example/example.c $(GUEST_DIR)/example/echo.c)
+GUEST_EXAMPLE := driverdomains/examples/kernel
+$(call guest,example,$(GUEST_EXAMPLE)/example.c $(GUEST_EXAMPLE)/echo.c)
 
 INSTALL_HEADERS += $(addprefix $(GUEST_DIR)/,guest.h port_guest.h console.h \
-	pages.h)
+	pages.h level0.h)
+MAN_PAGES += $(addprefix $(GUEST_DIR)/,weir_guest.3 weir_port_guest.3)
+PC_FILES += $(GUEST_DIR)/weir-guest.pc.in
+LD_SCRIPTS += $(GUEST_LD)
+EXAMPLE_KERNEL := $(wildcard $(GUEST_EXAMPLE)/*)
 
 GUEST_PORT := $(addprefix $(GUEST_DIR)/,port_guest.c port_guest_grant.c)
 $(call test,test_port_guest,tests/unit/test_port_guest.c tests/unit/fake_guest.c $(GUEST_PORT))
 $(call test,test_port_guest_grant,tests/unit/test_port_guest_grant.c \
 	tests/unit/fake_guest.c $(GUEST_PORT))
 $(call test,test_guest_parts,tests/unit/test_guest_parts.c $(addprefix $(GUEST_DIR)/,\
-	pages.c console.c example/echo.c))
+	pages.c console.c) $(GUEST_EXAMPLE)/echo.c)
 $(call script,tests/e2e/vm_example.sh)

@@ -23,6 +23,13 @@ cp tests/e2e/install_guest.c "$dir/guest.c"
     fail "the freestanding guest does not build"
 [ -z "$(nm -u "$dir/guest")" ] || fail "undefined symbols: $(nm -u "$dir/guest")"
 
+# The example kernel's own Makefile, as its author would use it.
+make --no-print-directory -C "$p/share/weir/examples/kernel" >"$dir/log" 2>&1 ||
+    { cat "$dir/log"; fail "the example kernel does not build"; }
+kernel=$p/share/weir/examples/kernel/example.elf
+[ -z "$(nm -u "$kernel")" ] || fail "undefined symbols: $(nm -u "$kernel")"
+readelf -n "$kernel" | grep -q '0x0*12\|PHYS32' || fail "no PVH note"
+
 for prog in "$p"/sbin/*; do
     name=$(basename "$prog")
     "$prog" --version | grep -q '[0-9]\.[0-9]' || fail "$name --version"

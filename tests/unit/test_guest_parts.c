@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "frontends/guest/console.h"
-#include "frontends/guest/example/echo.h"
+#include "driverdomains/examples/kernel/echo.h"
 #include "frontends/guest/pages.h"
 
 #define PAGES 64u

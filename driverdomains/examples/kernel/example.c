@@ -11,10 +11,10 @@
  * thing must look after the others: `poll_bus` makes the disk do that.
  */
 #include "frontends/blk/blkfront.h"
-#include "frontends/guest/example/echo.h"
 #include "frontends/guest/guest.h"
 #include "frontends/net/netfront.h"
-#include "ring/error.h"
+
+#include "echo.h"
 
 #define BLOCK   4096u
 #define CONNECT (UINT64_C(10) * 1000000000u) /* ns */

@@ -2,8 +2,8 @@
  *
  * What the example kernel needs besides Weir: ARP, ping, a checksum, options.
  */
-#ifndef WEIR_FRONTENDS_GUEST_EXAMPLE_ECHO_H
-#define WEIR_FRONTENDS_GUEST_EXAMPLE_ECHO_H
+#ifndef WEIR_EXAMPLES_KERNEL_ECHO_H
+#define WEIR_EXAMPLES_KERNEL_ECHO_H
 
 #include <stdbool.h>
 #include <stddef.h>

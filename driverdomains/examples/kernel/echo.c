@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "frontends/guest/example/echo.h"
+#include "echo.h"
 
 #define ETHER 14u /* bytes of an Ethernet header */
 #define ARP   28u
