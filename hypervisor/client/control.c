@@ -203,6 +203,11 @@ int weir_hvctl_create(struct weir_hvctl *c, const struct weir_hv_create *how,
 int weir_hvctl_vm_load(struct weir_hvctl *c, domid_t domid, int memfd,
                        uint64_t offset, uint64_t length, uint64_t gpa)
 {
+    uint64_t end;
+
+    if (__builtin_add_overflow(gpa, length, &end) ||
+        __builtin_add_overflow(offset, length, &end))
+        return -ERANGE;
     do {
         uint64_t n =
             length < WEIR_HVCTL_LOAD_MAX ? length : WEIR_HVCTL_LOAD_MAX;
