@@ -27,7 +27,7 @@ struct options {
 
 static void usage(FILE *to)
 {
-    fputs("usage: weir-load --check [--memory MIB] [--cmdline TEXT] KERNEL "
+    fputs("usage: weir-load --check [--memory MIB [--cmdline TEXT]] KERNEL "
           "[RAMDISK]\n"
           "  --check         say what the kernel is and needs; exit 1 if it "
           "can't start\n"
@@ -117,7 +117,8 @@ static void parse(int argc, char **argv, struct options *o)
         take(o, opt, optarg);
     argc -= optind;
     argv += optind;
-    if (o->serve == o->check ||
+    /* Without memory nothing is placed, so a command line is not looked at. */
+    if (o->serve == o->check || (o->job.cmdline && !o->job.ram_pages) ||
         (o->check ? argc < 1 || argc > 2
                   : argc > 0 || !o->kernel || !o->job.ram_pages)) {
         usage(stderr);

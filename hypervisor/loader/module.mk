@@ -10,6 +10,8 @@ $(call lib,weir-vmload,$(addprefix hypervisor/loader/,load.c spawn.c push.c answ
 $(call prog,weir-load,hypervisor/loader/main.c hypervisor/loader/check.c,weir-load,\
 	$(LD_LIBS) -lseccomp -lcap-ng)
 
+MAN_PAGES += hypervisor/loader/weir-load.8
+
 LD_IMAGES := tests/unit/ld_images.c
 $(call test,test_loader,tests/unit/test_loader.c $(LD_IMAGES),weir-load,$(LD_LIBS))
 $(call test,test_loader_stubs,tests/unit/test_loader_stubs.c $(LD_IMAGES),weir-load,$(LD_LIBS))
