@@ -52,9 +52,11 @@ static void inject(struct hv_vcpu *v)
     /* In mode k KVM takes the domain's callback from the info, on entry. */
     if (v->vm->xen && !weir_load_relaxed32(&v->xen.upcall_vector))
         hv_vcpu_kick(v);
-    /* An APIC that is off takes none: the guest's own doing. */
-    else if (msi.data && ioctl(v->vm->fd, KVM_SIGNAL_MSI, &msi) < 0)
-        return;
+    /* An APIC that is off yet takes none: it is offered again when the vCPU
+     * comes by (hv_vcpu_xen_enter). */
+    else if (msi.data)
+        weir_store_relaxed32(&v->xen.owed,
+                             ioctl(v->vm->fd, KVM_SIGNAL_MSI, &msi) <= 0);
 }
 
 void hv_vcpu_upcall(struct hv_vcpu *v)
@@ -341,8 +343,21 @@ void hv_vm_xen_fini(struct hv_vm *vm)
     x->table_gfn = NULL;
 }
 
+static void offer_again(struct hv_vcpu *v)
+{
+    struct hv_machine *m = v->vm->d->m;
+
+    pthread_mutex_lock(&m->lock);
+    weir_store_relaxed32(&v->xen.owed, 0);
+    if (v->xen.info && weir_load_acquire8(&v->xen.info->evtchn_upcall_pending))
+        inject(v);
+    pthread_mutex_unlock(&m->lock);
+}
+
 void hv_vcpu_xen_enter(struct hv_vcpu *v)
 {
     if (weir_load_relaxed32(&v->xen.todo))
         hv_kxen_enter(v);
+    if (weir_load_relaxed32(&v->xen.owed))
+        offer_again(v);
 }

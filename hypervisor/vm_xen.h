@@ -29,6 +29,7 @@ struct hv_vcpu_xen {
     uint64_t blocked_ns;         /* own thread: slept in hypercalls */
     uint32_t upcall_vector;      /* atomic; 0: the domain's callback */
     uint32_t waiting;            /* atomic: in hv_vcpu_wait for an event */
+    uint32_t owed;               /* atomic: its APIC took no upcall */
     uint32_t todo;               /* atomic: HV_TODO_*, for its own thread */
     evtchn_port_t virq[WEIR_NR_VIRQS]; /* (L) global ones: vCPU 0's */
     int timer_fd;                      /* single-shot timer; -1: none */
