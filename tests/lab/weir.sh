@@ -3,7 +3,8 @@
 #   lab_weir ROOT      Weir's programs, what they need, KVM and virtio disks
 lab_weir() {
     local p
-    for p in weir weir-hv weir-devd weir-xenstored weir-blkback weir-netback; do
+    for p in weir weir-hv weir-load weir-devd weir-xenstored weir-blkback \
+        weir-netback; do
         [ -x "$B/bin/$p" ] || lab_die "$B/bin/$p is not built: make"
         lab_bin "$1" "$B/bin/$p"
     done

@@ -5,7 +5,7 @@
 #   guest_do NAME SECONDS COMMAND     its output; its exit code; 99: no answer
 #   guest_start NAME COMMAND          does not wait; guest_wait NAME SECONDS
 #   guest_close NAME
-# A guest's console is kept in /tmp/NAME.con.
+# A guest's console is kept in /tmp/NAME.con, and in the machine's log.
 
 # Numbers go on in subshells.
 guest_next() {
@@ -19,19 +19,15 @@ guest_open() {
     mkfifo "/tmp/$1.in"
     sleep 100000 >"/tmp/$1.in" &
     echo $! >"/tmp/$1.pids"
-    weir console "$1" <"/tmp/$1.in" >"/tmp/$1.con" 2>&1 &
+    weir console "$1" <"/tmp/$1.in" 2>&1 | tee "/tmp/$1.con" &
     echo $! >>"/tmp/$1.pids"
     until_ok "${2:-60}" grep -q '^@ready' "/tmp/$1.con"
 }
 
-# The console is in the machine's log afterwards.
 guest_close() {
     [ -e "/tmp/$1.pids" ] || return 0
     kill $(cat "/tmp/$1.pids") 2>/dev/null
     rm "/tmp/$1.pids"
-    echo "-- console of $1"
-    tr -d '\r' <"/tmp/$1.con" | sed "s/^/$1: /"
-    echo "-- end of the console of $1"
 }
 
 guest_start() {
