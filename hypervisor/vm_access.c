@@ -14,6 +14,8 @@
 #define F_GET_SEALS 1034
 #endif
 
+#define CR4_LA57 (1u << 12)
+
 /* A piece within one page.  The lock keeps the frame what it is meanwhile. */
 static int copy_page(struct hv_vm *vm, uint64_t gpa, void *buf, size_t len,
                      bool write)
@@ -38,7 +40,12 @@ static int copy_page(struct hv_vm *vm, uint64_t gpa, void *buf, size_t len,
 static int linear_to_gpa(struct hv_vcpu *v, uint64_t linear, uint64_t *gpa)
 {
     struct kvm_translation t = {.linear_address = linear};
+    /* KVM ignores what a processor faults at: bits above those it translates,
+     * which are copies of the highest of them (48, or 57 with LA57). */
+    unsigned above = v->run->s.regs.sregs.cr4 & CR4_LA57 ? 7 : 16;
 
+    if ((uint64_t)((int64_t)(linear << above) >> above) != linear)
+        return -EFAULT;
     if (ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
         return -EFAULT;
     *gpa = t.physical_address;
