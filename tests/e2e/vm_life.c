@@ -51,6 +51,7 @@ static void a_guest_that_shuts_down_says_how(void **state)
 {
     static const unsigned codes[] = {
         WEIR_SHUTDOWN_POWEROFF, WEIR_SHUTDOWN_REBOOT, WEIR_SHUTDOWN_SUSPEND};
+    const struct vm_order ping = {.op = VM_PING};
 
     (void)state;
     for (unsigned i = 0; i < 3; i++) {
@@ -61,7 +62,8 @@ static void a_guest_that_shuts_down_says_how(void **state)
         info = vm_expect(&v, WEIR_DOM_SHUTDOWN, "");
         assert_int_equal(info.shutdown, codes[i]);
         /* It stays to be looked at, and does nothing any more. */
-        assert_int_equal(vm_do(&v, VM_PING, 0, 0).rc, -EPIPE);
+        vm_send(&v, &ping, NULL);
+        assert_int_equal(vm_await(&v, NULL, 0, 100).rc, -EPIPE);
         assert_int_equal(vm_destroy(&v), 0);
     }
 }

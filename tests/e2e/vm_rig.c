@@ -137,15 +137,31 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* Some bytes, at least one; false: none until then, or the end. */
+static bool over(const struct vm *v)
+{
+    enum weir_dom_state s = vm_info(v).state;
+
+    return s == WEIR_DOM_DYING || s == WEIR_DOM_CRASHED ||
+           s == WEIR_DOM_SHUTDOWN;
+}
+
+/* Some bytes, at least one; -1: none until then, or the guest ended. */
 static ssize_t take(struct vm *v, void *to, size_t n, int64_t until)
 {
     struct pollfd p = {.fd = v->console, .events = POLLIN};
-    int64_t left = until - now_ms();
 
-    if (left < 0 || poll(&p, 1, (int)left) <= 0)
-        return -1;
-    return recv(v->console, to, n, 0);
+    for (bool last = false;;) {
+        int64_t left = until - now_ms();
+
+        if (left < 0)
+            return -1;
+        if (poll(&p, 1, left > 100 ? 100 : (int)left) > 0)
+            return recv(v->console, to, n, 0);
+        /* What it said last was there before its end was. */
+        if (last)
+            return -1;
+        last = over(v);
+    }
 }
 
 static bool take_all(struct vm *v, void *to, size_t n, int64_t until)

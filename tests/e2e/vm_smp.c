@@ -47,6 +47,16 @@ static void by_sipi(struct vm *v, unsigned cpu)
     expect_cpu(v, cpu);
 }
 
+static void enable_apic(struct vm *v, unsigned cpu)
+{
+    struct vm_order o = {
+        .op = VM_WRITE, .cpu = (uint16_t)cpu, .in = 4, .a = 0xfee000f0};
+    uint32_t enable = 0x1ff;
+
+    assert_int_equal(vm_order(v, &o, &enable, NULL).rc, 0);
+    vm_do(v, VM_EOI, 1, 0);
+}
+
 static void by_hypercall(struct vm *v, unsigned cpu)
 {
     struct vm_answer where = vm_do(v, VM_WHERE, 0, 0);
@@ -178,11 +188,14 @@ static void an_ipi_reaches_its_vcpu(void **state)
     struct vm_order count = {.op = VM_COUNTS, .cpu = 1, .a = VECTOR, .b = 1};
 
     (void)state;
-    by_hypercall(&v, 1);
     assert_int_equal(
         vm_vcpu_op(&v, WEIR_VCPUOP_REGISTER_VCPU_INFO, 1, &info, sizeof(info)),
         0);
+    by_hypercall(&v, 1);
+    enable_apic(&v, 1);
+    /* At registration every word counts as pending. */
     vm_poke(&v, VM_PAGES + 128, 0);
+    vm_poke(&v, VM_PAGES + 128 + 8, 0);
     vm_call(&v, WEIR_HYPERCALL_HVM_OP, WEIR_HVMOP_SET_PARAM, &p, sizeof(p), 0);
     assert_int_equal(vm_evt_op(&v, WEIR_EVTCHNOP_BIND_IPI, &b, sizeof(b)), 0);
     for (uint32_t i = 1; i < 64; i++)
@@ -233,7 +246,7 @@ static void one_vcpus_triple_fault_is_the_domains_end(void **state)
 
     (void)state;
     by_hypercall(&v, 1);
-    assert_int_equal(vm_order(&v, &triple, NULL, NULL).rc, 0);
+    vm_send(&v, &triple, NULL);
     vm_expect(&v, WEIR_DOM_CRASHED, "triple fault");
     assert_int_equal(vm_destroy(&v), 0);
 }

@@ -46,6 +46,7 @@ long_mode:
 /* edi: which vCPU */
     .globl tiny_secondary
 tiny_secondary:
+    lgdt gdt_pointer
     mov %edi, %eax
     inc %eax
     imul $TINY_STACK, %eax, %eax
@@ -133,7 +134,7 @@ tiny_gdt:
     .fill 2 * TINY_CPUS, 8, 0 /* 38: task states */
 gdt_pointer:
     .word gdt_pointer - tiny_gdt - 1
-    .long tiny_gdt
+    .quad tiny_gdt
 
 /* Where INIT and SIPI lead: a page below 1 MiB that holds a copy of this, with
  * the vCPU's number in its last word. */
@@ -157,6 +158,9 @@ gdt_pointer16:
 tiny_trampoline_end:
     .code32
 trampoline32:
+    mov $0x10, %eax
+    mov %eax, %ds
+    mov %eax, %ss
     mov $boot_stack, %esp /* all push the same */
     call long_mode
     ljmp $0x08, $tiny_secondary
