@@ -189,6 +189,23 @@ static int open_hv(struct weir_devd *d)
     return fd < 0 ? -errno : weir_source_add(d, &d->hv_src, fd, hv_ready);
 }
 
+/* Of a manager that was killed: its processes died with it, its VMs did not,
+ * and without their registry and devices nobody can go on. */
+static void end_orphans(struct weir_devd *d)
+{
+    struct weir_hv_dominfo i;
+    domid_t first = 0;
+    unsigned n;
+
+    while (weir_hvctl_list(d->hv, first, &i, 1, &n) == 0 && n == 1) {
+        int rc = weir_hvctl_destroy(d->hv, i.domid);
+
+        weir_devd_log("domain %u (%s) of a killed manager: %s", i.domid, i.name,
+                      rc ? strerror(-rc) : "ended");
+        first = (domid_t)(i.domid + 1);
+    }
+}
+
 /* systemd's Type=notify, without its library. */
 static void notify(const char *state)
 {
@@ -228,6 +245,7 @@ static int acquire(struct weir_devd *d, const char *dir)
         rc = open_hv(d);
     if (rc)
         return rc;
+    end_orphans(d);
     rc = weir_cgroups_open(&d->cgroups, d->in.tag, missing);
     if (rc) {
         weir_devd_log("control groups: %s: mount cgroup2 on /sys/fs/cgroup",

@@ -94,10 +94,13 @@ int weir_vm_check(const struct weir_domain_config *c, struct weir_refusal *why)
 
 static void load_failed(struct weir_dom *dom, const char *text)
 {
+    const char *ramdisk = dom->cfg.ramdisk;
+    bool its_fault = ramdisk[0] && strncmp(text, ramdisk, strlen(ramdisk)) == 0;
+
     weir_vm_unload(dom);
     weir_devd_log("domain %u (%s) is not started: %s", dom->domid,
                   dom->cfg.name, text);
-    weir_dom_fail(dom, "kernel", "%s", text);
+    weir_dom_fail(dom, its_fault ? "ramdisk" : "kernel", "%s", text);
 }
 
 /* Reads, decompresses and checks nothing itself: see load.h. */

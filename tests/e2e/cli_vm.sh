@@ -104,6 +104,18 @@ refused "weir: $dir/x.cfg:*: *$dir/big: *" w create "$dir/x.cfg"
 [ "$(w store ls /local | wc -l)" = "$before" ] || die "something was left"
 is_gone x || die "x is there"
 
+# A manager that is killed leaves VMs behind; the next one ends them.
+create idle
+kill -9 "$(pgrep -f -- "weir-devd --state-dir $S")"
+dead() { [ "$(state xenstored)" = crashed ]; }
+until_ok 5 dead || die "the registry survives its manager"
+[ "$(state idle)" = running ] || die "idle: $(w list)"
+"$B/bin/weir-devd" --state-dir "$S" 2>>"$S/log/weir-devd.log" &
+ready() { [ -S "$S/devd.sock" ] && [ "$(info xenstored manager_state)" = running ]; }
+until_ok 10 ready || die "no new manager: $(tail "$S/log/weir-devd.log")"
+is_gone idle || die "idle has no manager: $(w list)"
+create idle && w destroy idle || die "a domain of the new manager"
+
 # ---- the example kernel, served by processes --------------------------------
 EXAMPLE=$B/guests/example.elf
 [ -e "$EXAMPLE" ] || {
