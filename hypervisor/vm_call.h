@@ -46,6 +46,8 @@ void hv_vcpu_upcall(struct hv_vcpu *v);
 /* With the machine's lock: a masked port that was pending, and no longer is
  * masked. */
 void hv_vm_unmask(struct hv_vm *vm, evtchn_port_t port);
+/* The vector that its events interrupt it with; 0: none. */
+uint32_t hv_vcpu_vector(const struct hv_vcpu *v);
 /* Events pending for v? */
 bool hv_vcpu_pending(const struct hv_vcpu *v);
 

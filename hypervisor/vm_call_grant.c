@@ -35,7 +35,10 @@ static int map_at(struct hv_vm *vm, struct hv_handle *h, uint32_t *handle,
 
     pthread_mutex_lock(&vm->lock);
     pthread_mutex_lock(&d->m->lock);
-    status = hv_use_begin(d, h, handle);
+    /* Not over a page that weir-hv or KVM writes to. */
+    status = hv_p2m_get(vm, h->gfn).type == HV_P2M_SPECIAL
+                 ? WEIR_GNTST_GENERAL_ERROR
+                 : hv_use_begin(d, h, handle);
     pthread_mutex_unlock(&d->m->lock);
     if (status == WEIR_GNTST_OKAY) {
         e.frame = (uint32_t)h->frame;
@@ -290,15 +293,15 @@ static int64_t get_version(struct hv_vcpu *v, uint64_t arg)
 
 int64_t hv_call_grant_table_op(struct hv_vcpu *v, const uint64_t a[5])
 {
-    uint32_t cmd = (uint32_t)a[0], count = (uint32_t)a[2];
+    uint32_t count = (uint32_t)a[2];
 
     if (count > INT32_MAX)
         return -WEIR_EINVAL;
-    switch (cmd) {
+    switch (a[0]) {
     case WEIR_GNTTABOP_MAP_GRANT_REF:
     case WEIR_GNTTABOP_UNMAP_GRANT_REF:
     case WEIR_GNTTABOP_COPY:
-        return batch(v, &batch_ops[cmd], a[1], count);
+        return batch(v, &batch_ops[a[0]], a[1], count);
     case WEIR_GNTTABOP_SETUP_TABLE:
         return count == 1 ? setup_table(v, a[1]) : -WEIR_EINVAL;
     case WEIR_GNTTABOP_QUERY_SIZE:

@@ -200,9 +200,13 @@ static int64_t reservation(struct hv_vcpu *v, unsigned cmd, uint64_t arg)
 {
     struct weir_xen_memory_reservation x;
     uint64_t list[BATCH], done = 0;
+    int rc = hv_vcpu_read(v, arg, &x, sizeof(x));
 
-    if (hv_vcpu_read(v, arg, &x, sizeof(x)) < 0 ||
-        hv_vm_self(v->vm, x.domid) < 0 || x.extent_order > ORDER_MAX ||
+    if (rc == 0)
+        rc = hv_vm_self(v->vm, x.domid);
+    if (rc < 0)
+        return rc;
+    if (x.extent_order > ORDER_MAX ||
         x.nr_extents > (uint64_t)INT64_MAX >> x.extent_order)
         return 0;
     while (done < x.nr_extents) {

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 
 /* A vCPU that sleeps in a hypercall takes no interrupt of its APIC.  One that
  * could take some sleeps no longer than this and looks again: the guest's
@@ -49,9 +50,9 @@ static void wait_for(struct hv_vcpu *v, const evtchn_port_t *port, unsigned n,
            !weir_load_acquire32(&vm->pause) && (!until_ns || now < until_ns)) {
         int64_t nap = until_ns ? (int64_t)(until_ns - now) : -1;
 
-        if (upcall && now - start >= NAP_NS)
+        if (interruptible(v) && now - start >= NAP_NS)
             break;
-        if (upcall && (nap < 0 || nap > NAP_NS))
+        if (interruptible(v) && (nap < 0 || nap > NAP_NS))
             nap = NAP_NS;
         if (vm->xen && (nap < 0 || nap > KNAP_NS))
             nap = KNAP_NS;
@@ -67,9 +68,16 @@ static void wait_for(struct hv_vcpu *v, const evtchn_port_t *port, unsigned n,
         weir_store_relaxed64(&v->xen.runstate_addr, 0); /* its page is gone */
 }
 
+/* One that interrupts can wake is halted, so that any does. */
 static int64_t block(struct hv_vcpu *v)
 {
-    wait_for(v, NULL, 0, 0, true);
+    struct kvm_mp_state halted = {.mp_state = KVM_MP_STATE_HALTED};
+
+    if (hv_vcpu_pending(v))
+        return 0;
+    if (!interruptible(v) || !hv_vcpu_vector(v) ||
+        ioctl(v->fd, KVM_SET_MP_STATE, &halted) < 0)
+        wait_for(v, NULL, 0, 0, true);
     return 0;
 }
 

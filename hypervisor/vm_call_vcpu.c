@@ -165,11 +165,13 @@ static int64_t register_info(struct hv_vcpu *v, struct hv_vcpu *to,
 static int area_gpa(struct hv_vcpu *v, uint64_t linear, uint64_t *gpa)
 {
     struct kvm_translation t = {.linear_address = linear};
+    uint8_t there;
 
     *gpa = 0;
     if (!linear)
         return 0;
-    if (ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
+    if (hv_vcpu_read(v, linear, &there, sizeof(there)) < 0 ||
+        ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
         return -WEIR_EFAULT;
     *gpa = t.physical_address;
     return 0;

@@ -26,7 +26,7 @@
 
 /* ---- into the guest ----------------------------------------------------- */
 
-static uint32_t vector_of(const struct hv_vcpu *v)
+uint32_t hv_vcpu_vector(const struct hv_vcpu *v)
 {
     uint64_t callback = weir_load_relaxed64(&v->vm->xen_state.callback);
     uint32_t vector = weir_load_relaxed32(&v->xen.upcall_vector);
@@ -46,7 +46,7 @@ static void inject(struct hv_vcpu *v)
 {
     struct kvm_msi msi = {
         .address_lo = APIC_BASE | v->id << 12,
-        .data = vector_of(v),
+        .data = hv_vcpu_vector(v),
     };
 
     /* In mode k KVM takes the domain's callback from the info, on entry. */
