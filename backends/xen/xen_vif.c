@@ -4,7 +4,8 @@
  *
  * The tap is there before the device is in InitWait, as Xen's scripts
  * ("vif-bridge" and its kin) expect, with the name they expect, vifDOM.ID: they
- * rename it to vifname, if there is one, and join a bridge.  Without a script
+ * rename it to vifname, if there is one (so it is down), join a bridge and set
+ * it up.  Without a script
  * the tap has the name at once and joins what the node bridge names.
  */
 #include "backends/xen/xen_dev.h"
@@ -107,7 +108,11 @@ static int make_tap(struct weir_xen_dev *d, struct weir_resource *res, int *fds)
 {
     char name[WEIR_HOSTIF_NAME], bridge[WEIR_HOSTIF_NAME];
     struct weir_tap_config tap = {
-        .name = name, .queues = d->queues, .mtu = res->vif.mtu};
+        .name = name,
+        .queues = d->queues,
+        .mtu = res->vif.mtu,
+        .down = d->script,
+    };
     struct weir_hostif_err why;
     int err = read_names(d, name, bridge);
 

@@ -28,6 +28,7 @@ struct weir_tap_config {
     unsigned queues;    /* 1..WEIR_TAP_QUEUES, a descriptor each */
     uint32_t mtu;       /* bytes of payload; 0: leave the default, 1500 */
     const char *bridge; /* enslave to it; NULL: stand alone */
+    bool down;          /* leave it down: a script renames it and sets it up */
 };
 
 /* Makes the tap (with a 10-byte virtio-net header: WEIR_VIF_VNET_HDR), gives

@@ -56,7 +56,7 @@ static int configure(const struct weir_tap_config *how,
         ret = weir_hostif_set_mtu(how->name, how->mtu, err);
     if (!ret && how->bridge)
         ret = weir_bridge_enslave(how->name, how->bridge, err);
-    return ret ? ret : weir_hostif_up(how->name, err);
+    return ret || how->down ? ret : weir_hostif_up(how->name, err);
 }
 
 int weir_tap_create(const struct weir_tap_config *how, int *fds,
