@@ -158,6 +158,8 @@ int weir_dom_ask(struct weir_dom *dom, const char *what, uint32_t timeout_ms)
 
     if (rc)
         return rc;
+    if (dom->paused) /* else it could not do as it is told */
+        weir_hvctl_unpause(dom->devd->hv, dom->domid);
     dom->phase = WEIR_PHASE_STOPPING;
     dom->deadline_ns = weir_devd_now() + timeout_ms * 1000000ull;
     return 0;

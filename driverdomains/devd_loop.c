@@ -137,6 +137,11 @@ static bool any(const struct weir_devd *d, bool driver_domains)
     return false;
 }
 
+static uint32_t stop_ms(const struct weir_dom *dom)
+{
+    return weir_dom_is_vm(dom) ? WEIR_VM_STOP_MS : WEIR_STOP_MS;
+}
+
 /* Guests first, then driver domains; the store is weir_store_stop's. */
 static void stop_step(struct weir_devd *d)
 {
@@ -155,8 +160,7 @@ static void stop_step(struct weir_devd *d)
          */
         if (m->phase == WEIR_PHASE_RUNNING &&
             (!m->cfg.driver_domain || weir_dom_is_vm(m)))
-            weir_dom_shutdown(m, weir_dom_is_vm(m) ? WEIR_VM_STOP_MS
-                                                   : WEIR_STOP_MS);
+            weir_dom_shutdown(m, stop_ms(m));
         else
             weir_dom_kill(m, "the device manager stops");
         return; /* the list may have changed */
@@ -168,6 +172,10 @@ void weir_devd_stop(struct weir_devd *d)
     if (!d->stopping)
         weir_devd_log("stopping");
     d->stopping = true;
+    /* Who was given all day to power off has less now. */
+    for (struct weir_dom *m = d->doms; m; m = m->next)
+        if (m->phase == WEIR_PHASE_STOPPING)
+            earlier(&m->deadline_ns, weir_devd_now() + stop_ms(m) * 1000000ull);
     weir_restart_forget(d);
 }
 

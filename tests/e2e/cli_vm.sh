@@ -138,7 +138,7 @@ old=$(domid ex)
 w reboot --timeout 20 ex || die reboot
 [ "$(domid ex)" != "$old" ] && [ "$(info ex restarts)" = 1 ] || die "reboot: $(w list)"
 until_ok 20 pings || die "no answer after a reboot"
-w shutdown --timeout 20 ex || die shutdown
+w pause ex && w shutdown --timeout 20 ex || die "shutdown of a paused one"
 is_gone ex || die "it is there after its shutdown"
 [ "$(w --json block-list | jq length)" = 0 ] || die "its disk stays"
 create ex
