@@ -7,6 +7,8 @@ LABS := host
 LAB_PROGRAMS := $(patsubst %,$(B)/tests/%,webguest kvm_caps hv_puppet \
 	hv_domains hv_events hv_grant_ends hv_grants test_dd_host \
 	test_dd_sandbox test_hv_held test_pagewin test_verify)
+LABS += xen
+LAB_PROGRAMS += $(B)/guests/example.elf
 
 .PHONY: labs $(LABS:%=lab-%) $(LABS:%=lab-%-run)
 labs: $(LABS:%=lab-%)
@@ -17,3 +19,4 @@ $(LABS:%=lab-%-run): all $(LAB_PROGRAMS)
 
 ## labs            all labs, one after the other
 ## lab-host        process domains and /dev/kvm on a stock Debian kernel
+## lab-xen         real Xen: both backends for a stock PV guest; an own PVH guest
