@@ -5,8 +5,8 @@
  * The tap is there before the device is in InitWait, as Xen's scripts
  * ("vif-bridge" and its kin) expect, with the name they expect, vifDOM.ID: they
  * rename it to vifname, if there is one (so it is down), join a bridge and set
- * it up.  Without a script
- * the tap has the name at once and joins what the node bridge names.
+ * it up.  Without a script the tap has that name at once, joins what the node
+ * bridge names, and is up.
  */
 #include "backends/xen/xen_dev.h"
 
