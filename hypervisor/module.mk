@@ -29,6 +29,7 @@ INSTALL_HEADERS += hypervisor/hv_abi.h hypervisor/client/control.h \
 
 $(call test,test_hv_tables,tests/unit/test_hv_tables.c,weir-hvcore)
 $(call test,test_vm_p2m,tests/unit/test_vm_p2m.c,weir-hvcore)
+$(call test,test_vm_filter,tests/unit/test_vm_filter.c,weir-hvcore)
 $(call test,test_vm_mem,tests/unit/test_vm_mem.c,weir-hvcore)
 $(call test,test_hv_channels,tests/unit/test_hv_channels.c,weir-hvcore)
 # The fuzzers' made-up kernel, and calls that are looked at on their way.

@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -211,8 +212,11 @@ static void run(struct hv_vm *vm)
 {
     struct hv_domain *d = vm->d;
     int rc = start_vcpus(vm);
+    char name[16];
 
     vm->running = true;
+    snprintf(name, sizeof(name), "vm%u", d->domid);
+    prctl(PR_SET_NAME, name);
     if (rc == 0)
         rc = hv_vm_seccomp();
     if (rc < 0) {

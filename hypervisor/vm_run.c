@@ -10,9 +10,11 @@
 #include "ring/error.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -385,8 +387,12 @@ static void loop(struct hv_vcpu *v)
 void *hv_vcpu_run(void *vcpu)
 {
     struct hv_vcpu *v = vcpu;
-    int rc = hv_vm_seccomp();
+    char name[16];
+    int rc;
 
+    snprintf(name, sizeof(name), "vm%u.%u", v->vm->d->domid, v->id);
+    prctl(PR_SET_NAME, name);
+    rc = hv_vm_seccomp();
     weir_store_release32(&v->tid, (uint32_t)syscall(SYS_gettid));
     if (rc < 0)
         hv_vm_crash(v->vm, "vCPU %u can't be confined (error %d)", v->id, -rc);
