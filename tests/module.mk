@@ -7,6 +7,7 @@ $(call script,tests/layers.sh tests/e2e/install.sh)
 include tests/isolation/module.mk
 include tests/guests/webguest/module.mk
 include tests/guests/runtime/module.mk
+include tests/bench/vm.mk
 include tests/guests/tiny/module.mk
 include tests/guests/fuzzguest/module.mk
 include tests/e2e/vm.mk

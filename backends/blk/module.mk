@@ -19,9 +19,9 @@ $(call helper,blk_check,tests/e2e/blk_check.c,weir-front weir-hvclient \
 	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
 $(call test,blk_data,tests/e2e/blk_data.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
 
-$(call helper,blk_load,tests/bench/blk_load.c,weir-front weir-hvclient \
+$(call helper,blk_load,tests/bench/blk_load.c tests/bench/load_blk.c,weir-front weir-hvclient \
 	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
-$(call helper,bench_blk,tests/bench/bench_blk.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
+$(call helper,bench_blk,tests/bench/bench_blk.c tests/bench/zram.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
 BENCHES += $(B)/tests/bench_blk $(B)/tests/blk_load
 
 $(call test,test_blk_hostile_back,tests/unit/test_blk_hostile_back.c tests/unit/lone_front.c,\

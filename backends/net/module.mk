@@ -15,7 +15,7 @@ FUZZ_SRC_net_request := backends/net/txreq.c backends/net/offload.c
 
 NET_TEST_LIBS := weir-netback weir-back weir-front weir-fakestore weir-store weir-xenbus weir-fakeport weir-ring
 $(call test,test_net,tests/unit/test_net.c tests/unit/net_world.c,$(NET_TEST_LIBS))
-$(call helper,net_guest,tests/e2e/net_guest.c,weir-front weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
+$(call helper,net_guest,tests/e2e/net_guest.c tests/bench/load_net.c,weir-front weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
 $(call test,net_check,tests/e2e/net_check.c,weir-launch weir-nethost weir-back weir-xshosted weir-hvclient weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
 
 $(call helper,bench_net,$(addprefix tests/bench/,bench_net.c net_memif.c net_veth.c),weir-launch weir-back weir-xshosted weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)

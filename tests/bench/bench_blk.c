@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/bench/zram.h"
 #include "tests/e2e/launch.h"
 
 #define RUNS   5
@@ -35,7 +36,7 @@ static const struct job jobs[] = {
 #define JOBS (sizeof(jobs) / sizeof(jobs[0]))
 
 static struct launch machine;
-static int zram = -1;
+static struct zram disk;
 static pid_t nbd;
 static char nbd_socket[96];
 
@@ -48,18 +49,7 @@ static void clean_up(void)
         unlink(nbd_socket); /* before the directory goes */
     }
     launch_stop(&machine);
-    if (zram >= 0) {
-        char cmd[160];
-
-        snprintf(cmd, sizeof(cmd),
-                 "for i in 1 2 3 4 5 6 7 8 9; do echo 1 > "
-                 "/sys/block/zram%d/reset && break; sleep 0.1; done; "
-                 "echo %d > /sys/class/zram-control/hot_remove",
-                 zram, zram);
-        if (system(cmd) != 0)
-            fprintf(stderr, "bench_blk: zram%d is left\n", zram);
-        zram = -1;
-    }
+    zram_remove(&disk);
 }
 
 static void on_signal(int sig)
@@ -74,22 +64,6 @@ static int skip(const char *why)
     return 77;
 }
 
-static int make_zram(void)
-{
-    FILE *f = fopen("/sys/class/zram-control/hot_add", "r");
-    char cmd[96];
-
-    if (f == NULL || fscanf(f, "%d", &zram) != 1)
-        zram = -1;
-    if (f != NULL)
-        fclose(f);
-    if (zram < 0)
-        return -1;
-    snprintf(cmd, sizeof(cmd), "echo " DISK " > /sys/block/zram%d/disksize",
-             zram);
-    return system(cmd);
-}
-
 static double first_number(FILE *p, const char *prefix)
 {
     char line[4096];
@@ -101,27 +75,10 @@ static double first_number(FILE *p, const char *prefix)
     return v;
 }
 
-/* fio at its best: no record of blocks done, no clock reading for each I/O.
- * Terse output, version 3: field 8 is read IOPS, 49 write IOPS. */
 static double fio(const struct job *j, const char *where)
 {
-    char cmd[512];
-    double v;
-    FILE *p;
-
-    snprintf(cmd, sizeof(cmd),
-             "fio --name=b %s --direct=1 --rw=%s --bs=%s --iodepth=%s "
-             "--runtime=%d --time_based --size=" DISK " --zero_buffers "
-             "--norandommap --gtod_reduce=1 --minimal 2>/dev/null | awk -F';' "
-             "'NF>100{print \"IOPS \" "
-             "$%d}'",
-             where, j->fio_rw, j->bytes, j->depth, RUN_MS / 1000,
-             j->op[0] == 'w' ? 49 : 8);
-    p = popen(cmd, "r");
-    v = first_number(p, "IOPS ");
-    if (p != NULL)
-        pclose(p);
-    return v * j->scale;
+    return zram_fio_on(where, DISK, j->fio_rw, j->bytes, j->depth, RUN_MS) *
+           j->scale;
 }
 
 /* The guest's standard output is a pipe of ours. */
@@ -150,7 +107,7 @@ static double guest_says(struct launch_dom *guest, const char *const *argv)
 
 static double weir(const struct job *j, struct launch_dom *back)
 {
-    char ms[16], path[32];
+    char ms[16];
     const char *argv[] = {"blk_load", j->op, j->sequential, j->bytes,
                           j->depth,   ms,    NULL};
     struct launch_dom *guest = launch_create(&machine, "load", false, 8192);
@@ -159,11 +116,10 @@ static double weir(const struct job *j, struct launch_dom *back)
     int fd;
 
     snprintf(ms, sizeof(ms), "%d", RUN_MS);
-    snprintf(path, sizeof(path), "/dev/zram%d", zram);
-    fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+    fd = open(disk.path, O_RDWR | O_DIRECT | O_CLOEXEC);
     res.vbd.flags = WEIR_VBD_BLKDEV;
     res.vbd.sector_size = 4096;
-    strcpy(res.label, path);
+    strcpy(res.label, disk.path);
     if (guest != NULL && fd >= 0 &&
         launch_device(&machine, guest, back, &res, &fd) == 0)
         v = guest_says(guest, argv) * j->scale;
@@ -185,9 +141,9 @@ static void start_nbd(void)
         return;
     snprintf(nbd_socket, sizeof(nbd_socket), "%s/nbd.sock", machine.dir);
     snprintf(dev, sizeof(dev),
-             "driver=host_device,node-name=d,filename=/dev/zram%d,"
+             "driver=host_device,node-name=d,filename=%s,"
              "cache.direct=on,aio=native",
-             zram);
+             disk.path);
     snprintf(addr, sizeof(addr), "addr.type=unix,addr.path=%s", nbd_socket);
     nbd = fork();
     if (nbd == 0) {
@@ -227,8 +183,8 @@ static int measure(const struct job *j, struct launch_dom *back)
     double w[RUNS], f[RUNS], n[RUNS];
     char direct[96], through[192];
 
-    snprintf(direct, sizeof(direct), "--ioengine=libaio --filename=/dev/zram%d",
-             zram);
+    snprintf(direct, sizeof(direct), "--ioengine=libaio --filename=%s",
+             disk.path);
     snprintf(through, sizeof(through),
              "--ioengine=nbd '--uri=nbd+unix:///d?socket=%s'", nbd_socket);
     for (int i = 0; i < RUNS; i++) {
@@ -252,12 +208,12 @@ int main(int argc, char **argv)
 
     if (geteuid() != 0)
         return skip("a zram device needs root");
-    if (system("command -v fio >/dev/null") != 0)
+    if (!zram_has_fio())
         return skip("fio is not installed");
     atexit(clean_up);
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
-    if (make_zram() != 0)
+    if (zram_make(&disk, DISK) != 0)
         return skip("no zram device can be made here");
     if (launch_start(&machine, "512M") != 0)
         return skip("this machine can't run process domains");

@@ -279,25 +279,32 @@ static int introduce(struct launch *l, struct launch_dom *d)
     return err;
 }
 
-struct launch_dom *launch_create(struct launch *l, const char *name,
-                                 bool backend, unsigned frames)
+struct launch_dom *launch_create_how(struct launch *l, bool backend,
+                                     struct weir_hv_create how)
 {
-    const struct weir_hv_create how = {.name = name,
-                                       .max_frames = frames,
-                                       .has_store = true,
-                                       .store_domid = STORE_DOMID};
-    struct launch_dom *d = new_dom(l, name, &how);
+    struct launch_dom *d;
     int err;
 
+    how.has_store = true;
+    how.store_domid = STORE_DOMID;
+    d = new_dom(l, how.name, &how);
     if (d == NULL)
         return NULL;
     d->backend = backend;
     err = introduce(l, d);
     if (err == 0)
         return d;
-    failed(name, err);
+    failed(how.name, err);
     launch_destroy(l, d);
     return NULL;
+}
+
+struct launch_dom *launch_create(struct launch *l, const char *name,
+                                 bool backend, unsigned frames)
+{
+    return launch_create_how(
+        l, backend,
+        (struct weir_hv_create){.name = name, .max_frames = frames});
 }
 
 int launch_exec(struct launch *l, struct launch_dom *d, const char *const *argv)

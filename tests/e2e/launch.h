@@ -62,6 +62,9 @@ void launch_stop(struct launch *l);
  * get devices before it runs.  NULL on failure. */
 struct launch_dom *launch_create(struct launch *l, const char *name,
                                  bool backend, unsigned frames);
+/* The same with all that can be asked for; a VM for example (launch_vm.h). */
+struct launch_dom *launch_create_how(struct launch *l, bool backend,
+                                     struct weir_hv_create how);
 /* argv[0] without a slash is looked for in $B/bin, then in $B/tests. */
 int launch_exec(struct launch *l, struct launch_dom *d,
                 const char *const *argv);

@@ -11,8 +11,8 @@
  * tx and rx write `result` (frames), `ns` into the device's directory.  With
  * NET_GUEST_NO_POOL set it does without the pre-granted pool.
  */
-#include "frontends/net/netfront.h"
 #include "hypervisor/client/process.h"
+#include "tests/bench/load.h"
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -26,11 +26,6 @@ static struct weir_netfront nf;
 static struct weir_front_bus bus;
 static struct weir_gnttab gnttab;
 static uint8_t frame[65536];
-
-static uint64_t now(void)
-{
-    return bus.port->ops->now_ns(bus.port);
-}
 
 static int result(uint64_t frames, uint64_t ns)
 {
@@ -53,66 +48,17 @@ static int parse_mac(const char *s, uint8_t mac[6])
 
 static int run_tx(uint32_t size, uint64_t ns, const char *to)
 {
-    struct weir_netfront_vec v = {frame, size};
-    uint64_t sent = 0, at_start = 0, began = now(), t = began;
-    bool warm = false;
-    memset(frame, 0xff, 6);
-    if (to && parse_mac(to, frame))
+    struct load_net l = {.nf = &nf, .port = bus.port, .size = size, .ns = ns};
+    memset(l.to, 0xff, 6);
+    if (to && parse_mac(to, l.to))
         return 2;
-    memcpy(frame + 6, nf.mac, 6);
-    memcpy(frame + 12, "\x88\xb5", 2);
-    for (;;) {
-        for (int i = 0; i < 64; i++) {
-            int ret = weir_netfront_send(&nf, 0, &v, 1, NULL);
-            if (ret == -WEIR_EAGAIN)
-                break;
-            if (ret)
-                return 1;
-            sent++;
-        }
-        weir_netfront_flush(&nf, 0);
-        if (!weir_netfront_room(&nf, 0) && weir_netfront_wait(&nf, 0, FIRST_NS))
-            return 1;
-        t = now();
-        if (!warm && t - began > ns / 4) { /* warmed up: count from here */
-            warm = true;
-            began = t;
-            at_start = sent;
-        }
-        if (warm && t - began >= ns)
-            return result(sent - at_start, t - began);
-    }
+    return load_net_tx(&l) ? 1 : result(l.frames, l.ns);
 }
 
 static int run_rx(uint64_t ns)
 {
-    uint64_t got = 0, began = 0, counted = 0, t = now(), give_up = t + FIRST_NS;
-    bool warm = false;
-    for (;;) {
-        int n = 0;
-        for (int i = 0; i < 64; i++) {
-            n = weir_netfront_recv(&nf, 0, frame, sizeof(frame), NULL);
-            if (n <= 0)
-                break;
-            got++;
-        }
-        if (n < 0)
-            return 1;
-        t = now();
-        if (got && !began)
-            began = t;
-        if (!got && t > give_up)
-            return result(0, 1);
-        if (began && !warm && t - began > ns / 4) {
-            warm = true;
-            began = t;
-            counted = got;
-        }
-        if (warm && t - began >= ns)
-            return result(got - counted, t - began);
-        if (!n && weir_netfront_wait(&nf, 0, ns))
-            return 1;
-    }
+    struct load_net l = {.nf = &nf, .port = bus.port, .ns = ns};
+    return load_net_rx(&l) ? 1 : result(l.frames, l.ns);
 }
 
 static void swap(uint8_t *a, uint8_t *b, size_t n)

@@ -1,0 +1,15 @@
+# tests/bench: VM domains
+$(call lib,weir-launchvm,tests/e2e/launch_vm.c)
+$(call guest,vm_guest,$(addprefix tests/bench/,vm_guest.c vm_loop.S load_blk.c load_net.c))
+$(B)/guests/vm_first.elf: $(B)/obj/tests/bench/vm_first.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \
+		-Wl,-Ttext=0x200000 -Wl,-e,first -o $@ $<
+$(call helper,vm_echo,tests/bench/vm_echo.c,weir-hvclient weir-ring,$(HVCLIENT_LIBS))
+ifeq ($(SAN),)
+$(call helper,bench_vm,$(addprefix tests/bench/,bench_vm.c vm_peer.c net_veth.c zram.c),\
+	weir-launchvm weir-vmload $(LAUNCH_LIBS),$(HVCLIENT_LIBS))
+$(B)/tests/bench_vm: | $(B)/guests/vm_guest.elf $(B)/guests/vm_first.elf \
+	$(B)/tests/vm_echo $(B)/bin/weir-load
+BENCHES += $(B)/tests/bench_vm
+endif
