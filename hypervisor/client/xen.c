@@ -135,12 +135,6 @@ static void say_nothing(xentoollog_logger *l, xentoollog_level level,
     (void)al;
 }
 
-bool weir_xen_here(void)
-{
-    return access("/dev/xen/gntdev", F_OK) == 0 &&
-           access("/dev/xen/evtchn", F_OK) == 0;
-}
-
 static int open_gnttabs(struct weir_xen *x, const char **what)
 {
     for (unsigned i = 0; i < WEIR_XEN_GNTTABS; i++) {

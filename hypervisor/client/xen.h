@@ -37,9 +37,6 @@ struct weir_xen_config {
     const char *name; /* before each line of the log; stays the caller's */
 };
 
-/* Is this a domain on Xen's ABI with the drivers a backend needs? */
-bool weir_xen_here(void);
-
 /* 0 or -errno and in *what, when not NULL, a static text: what is missing and
  * the remedy. */
 int weir_xen_open(const struct weir_xen_config *cfg, struct weir_xen **out,

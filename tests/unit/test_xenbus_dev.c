@@ -214,14 +214,21 @@ static void step(void)
     assert_int_equal(weir_backend_step(t.be, 0), 0);
 }
 
-static void start_backend(void)
+static void give(enum weir_res_op op)
+{
+    struct weir_resource r = resource(op);
+
+    assert_int_equal(weir_backend_give(t.be, &r, NULL, 0), 0);
+    step();
+}
+
+static void start_with(enum weir_res_op op)
 {
     struct weir_backend_config cfg = {.port = t.bport,
                                       .xs = &t.bxs,
                                       .classes = classes,
                                       .nclasses = 1,
                                       .stats = &t.stats};
-    struct weir_resource r = resource(WEIR_RES_ATTACH);
     int sv[2];
 
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
@@ -230,8 +237,12 @@ static void start_backend(void)
     weir_stats_init(&t.stats, 1);
     assert_int_equal(weir_fake_store_connect(t.store, &t.bxs, 2), 0);
     assert_int_equal(weir_backend_new(&cfg, &t.be), 0);
-    assert_int_equal(weir_backend_give(t.be, &r, NULL, 0), 0);
-    step();
+    give(op);
+}
+
+static void start_backend(void)
+{
+    start_with(WEIR_RES_ATTACH);
 }
 
 static void stop_backend(void)
@@ -315,6 +326,52 @@ static void test_detach_tells_a_frontend_that_has_not_come_back(void **state)
     stop_backend();
 }
 
+/* Xen's scripts wait for InitWait before they tell where the image is. */
+static void test_announced_device_waits_for_its_resources(void **state)
+{
+    (void)state;
+    start_with(WEIR_RES_ANNOUNCE);
+    expect(BPATH "/state", "2");
+    assert_null(t.dev);
+    front_state("4"); /* publishes and goes straight to Connected */
+    step();
+    expect(BPATH "/state", "2");
+    give(WEIR_RES_ATTACH);
+    assert_non_null(t.dev);
+    expect(BPATH "/state", "4");
+    give(WEIR_RES_DETACH);
+    expect(BPATH "/state", "5");
+    front_state("6");
+    step();
+    expect(BPATH "/state", "6");
+    stop_backend();
+}
+
+static void
+test_frontend_of_a_predecessor_starts_over_announced_too(void **state)
+{
+    (void)state;
+    front_state("4");
+    start_with(WEIR_RES_ANNOUNCE);
+    give(WEIR_RES_ATTACH);
+    expect(BPATH "/state", "2"); /* its rings were another's */
+    front_state("3");
+    step();
+    expect(BPATH "/state", "4");
+    stop_backend();
+}
+
+static void test_announced_device_without_resources_goes_at_once(void **state)
+{
+    (void)state;
+    start_with(WEIR_RES_ANNOUNCE);
+    give(WEIR_RES_DETACH);
+    expect(BPATH "/state", "6");
+    assert_int_equal(events(WEIR_RES_EV_DETACHED), 1);
+    assert_null(t.dev);
+    stop_backend();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -324,6 +381,9 @@ int main(void)
         TEST(test_failure_of_a_former_connection_ends_no_new_one),
         TEST(test_frontend_that_fails_all_the_time_fills_no_log),
         TEST(test_detach_tells_a_frontend_that_has_not_come_back),
+        TEST(test_announced_device_waits_for_its_resources),
+        TEST(test_frontend_of_a_predecessor_starts_over_announced_too),
+        TEST(test_announced_device_without_resources_goes_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
