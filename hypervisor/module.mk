@@ -60,8 +60,9 @@ BENCHES += $(B)/tests/bench_grant $(B)/tests/bench_hv_rss
 
 HV_FUZZ := tests/fuzz/hv_fake.c $(filter-out %pagewin.c %pagewin_probe.c \
 	%verify.c %verify_fds.c %verify_maps.c %host.c,$(HV_CORE))
-FUZZERS += hvdom hvctl
+FUZZERS += hvdom hvctl vmcall
 FUZZ_SRC_hvdom := $(HV_FUZZ)
 FUZZ_SRC_hvctl := $(HV_FUZZ)
+FUZZ_SRC_vmcall := $(HV_FUZZ) tests/fuzz/vm_fake.c
 
 include hypervisor/client/xen.mk

@@ -44,14 +44,15 @@ static uint64_t scaled(const struct hv_clock *c, uint64_t ticks)
 
 static int guest_tsc(struct hv_vcpu *v, uint64_t *tsc)
 {
-    struct {
-        struct kvm_msrs head;
-        struct kvm_msr_entry entry;
-    } m = {.head.nmsrs = 1, .entry.index = MSR_TSC};
+    union {
+        struct kvm_msrs msrs;
+        uint8_t room[sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)];
+    } m = {.msrs.nmsrs = 1};
 
+    m.msrs.entries[0].index = MSR_TSC;
     if (ioctl(v->fd, KVM_GET_MSRS, &m) != 1)
         return -EIO;
-    *tsc = m.entry.data;
+    *tsc = m.msrs.entries[0].data;
     return 0;
 }
 
