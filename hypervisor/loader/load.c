@@ -252,7 +252,6 @@ int weir_vmload_finish(struct weir_vmload *l, struct weir_vm_image *out,
         return -EAGAIN;
     if (rc) {
         kill_it(l);
-        l->answered = false;
         snprintf(why, WEIR_VMLOAD_WHY,
                  "%s: reading the image took too long; needed a faster file "
                  "or host",

@@ -14,6 +14,7 @@ MAN_PAGES += hypervisor/loader/weir-load.8
 
 LD_IMAGES := tests/unit/ld_images.c
 $(call test,test_loader,tests/unit/test_loader.c $(LD_IMAGES),weir-load,$(LD_LIBS))
+$(call test,test_loader_packed,tests/unit/test_loader_packed.c $(LD_IMAGES),weir-load,$(LD_LIBS))
 $(call test,test_loader_stubs,tests/unit/test_loader_stubs.c $(LD_IMAGES),weir-load,$(LD_LIBS))
 $(call test,test_loader_place,tests/unit/test_loader_place.c $(LD_IMAGES),weir-load,$(LD_LIBS))
 $(call helper,ld_acpi_dump,tests/unit/ld_acpi_dump.c,weir-load)

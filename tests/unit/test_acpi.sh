@@ -36,7 +36,8 @@ for vcpus in 1 8; do
         fi
     done
     [ "$(grep -c 'Processor Enabled : 1' "$dir/APIC.dsl")" = $vcpus ]
-    [ "$(grep 'Local Apic ID' "$dir/APIC.dsl" | sort -u | wc -l)" = $vcpus ]
+    [ "$(sed -n 's/.*Local Apic ID ://p' "$dir/APIC.dsl" | sort -u |
+        wc -l)" = $vcpus ]
     want APIC 'Local Apic Address : FEE00000'
     want APIC 'Address : FEC00000'
     want FACP 'Hardware Reduced \(V5\) : 1'

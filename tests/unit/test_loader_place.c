@@ -182,6 +182,15 @@ static void ramdisk_that_does_not_fit_says_what_would(void **state)
          "17 MiB, and memory=64; needed memory=117");
     vm.ram_pages = PAGES(117); /* as it said */
     assert_int_equal(place(&(struct ld_spec){0}, &vm, &p), 0);
+    /* A kernel that leaves a byte of its last page. */
+    const struct ld_spec odd = {.bss = (1u << 20) - 0x3001};
+
+    vm.ramdisk_size = (15 << 20) + 1; /* nor does it fit below */
+    vm.ram_pages = PAGES(32);
+    assert_int_equal(place(&odd, &vm, &p), -ENOMEM);
+    said("needed memory=33");
+    vm.ram_pages = PAGES(33);
+    assert_int_equal(place(&odd, &vm, &p), 0);
     vm.ram_pages = PAGES(16384);
     vm.ramdisk_size = UINT64_C(3) << 30;
     assert_int_equal(place(&(struct ld_spec){0}, &vm, &p), -ENOMEM);

@@ -199,6 +199,10 @@ static void bad_files_are_named(void **state)
     close(pipes[0]);
     close(pipes[1]);
     bad = c.ramdisk_fd = memfd_create("empty", MFD_CLOEXEC);
+    c.kernel_fd = bad;
+    assert_int_equal(vmload_run(&run, &c), -EINVAL);
+    vmload_said(&run, "vmlinuz-test: found an empty file; needed a bzImage");
+    c.kernel_fd = good;
     assert_int_equal(vmload_run(&run, &c), -EINVAL);
     vmload_said(&run, "initrd-test: found an empty file");
     assert_int_equal(ftruncate(bad, 40 << 20), 0);

@@ -38,8 +38,11 @@ static int load_from(const char *liar)
 
 static void the_program_gets_nothing_else(void **state)
 {
+    int leak = fcntl(2, F_DUPFD, 9); /* not close-on-exec */
+
     (void)state;
     assert_int_equal(load_from("tells"), -EIO);
+    close(leak);
     /* stdin, stdout, stderr, socket, kernel; no environment; no mask */
     assert_string_equal(run.why, "fds 0x1f env 0 blocked 0");
 }
@@ -74,6 +77,7 @@ static void who_hangs_is_killed(void **state)
     assert_int_equal(load_from("hang"), -ETIMEDOUT);
     vmload_said(&run, "hang: reading the image took too long");
     assert_int_equal(load_from("answer-and-hang"), -ETIMEDOUT);
+    assert_int_equal(run.image.memfd, -1);
 }
 
 static void free_ends_a_running_program(void **state)
