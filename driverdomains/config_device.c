@@ -179,7 +179,8 @@ int weir_cfg_vif(const char *spec, struct weir_vif_config *out,
     if (rc < 0)
         snprintf(e->text, sizeof(e->text), "a value is longer than %d bytes",
                  VALUE_MAX - 1);
-    else if (out->sink == WEIR_VIF_TAP && !out->bridge[0]) {
+    else if (out->sink == WEIR_VIF_TAP && !out->bridge[0] &&
+             !out->backend[0]) { /* a backend that is a VM may do without */
         snprintf(e->text, sizeof(e->text),
                  "no bridge: add bridge=NAME, or sink=switch");
         rc = -EINVAL;

@@ -79,10 +79,9 @@ static int check_whole(struct weir_config_file *f)
                   "loader"
                 : "missing: add kernel=\"...\", the domain's program");
     base = strrchr(c->kernel, '/') + 1;
+    /* A stock kernel has backends for both. */
     if (c->driver_domain && !c->offers && c->type == WEIR_TYPE_PVH)
-        return weir_config_fail(f, "driver_domain", -1,
-                                "what the VM serves can't be seen from here: "
-                                "add offers=[ 'vbd' ], [ 'vif' ] or both");
+        c->offers = WEIR_OFFERS_VBD | WEIR_OFFERS_VIF;
     if (c->driver_domain && !c->offers) {
         if (!strcmp(base, "weir-blkback"))
             c->offers = WEIR_OFFERS_VBD;

@@ -4,7 +4,7 @@
 . "$(dirname "$0")/cli_vmlib.sh"
 vm_begin "$@"
 
-tiny drv s driver_domain=1 "offers=['vbd','vif']" && create drv
+tiny drv s driver_domain=1 && create drv
 d=$(domid drv)
 w list drv | grep -q 'driver vbd,vif' || die "role: $(w list drv)"
 tiny front s "disk=['vg/lv,raw,xvda,r,backend=drv']" \

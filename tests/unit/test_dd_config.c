@@ -184,6 +184,7 @@ static void vif_string_takes_every_key(void **state)
     assert_int_equal(v.devid, 3);
     assert_true(v.has_mac);
     assert_false(v.antispoof);
+    assert_int_equal(weir_cfg_vif("backend=drv", &v, &e), 0);
     assert_int_equal(weir_cfg_vif("sink=switch", &v, &e), 0);
     assert_true(v.antispoof);
     assert_int_equal(v.devid, UINT32_MAX);
@@ -436,6 +437,10 @@ static void vm_file_gives_the_whole_vm(void **state)
                      0);
     assert_int_equal(c->on_reboot, WEIR_ACTION_DESTROY);
     assert_int_equal(c->offers, WEIR_OFFERS_VBD | WEIR_OFFERS_VIF);
+    assert_int_equal(load(PVH "driver_domain=1\noffers=['vif']\n"), 0);
+    assert_int_equal(c->offers, WEIR_OFFERS_VIF);
+    assert_int_equal(load(PVH "driver_domain=1\n"), 0);
+    assert_int_equal(c->offers, WEIR_OFFERS_VBD | WEIR_OFFERS_VIF);
 }
 
 static void vm_errors_name_line_and_key(void **state)
@@ -465,7 +470,6 @@ static void vm_errors_name_line_and_key(void **state)
         {PVH "maxvcpus=4\n", ":5: maxvcpus: vCPUs are not added later"},
         {PVH "serial='pty'\n", ":5: serial: a VM has no serial port"},
         {PVH "uuid='123'\n", ":5: uuid: \"123\" is not a UUID"},
-        {PVH "driver_domain=1\n", ":5: driver_domain: what the VM serves"},
         {"name='d'\nkernel='sh'\ntype='pvh'\nmemory=1\n",
          ":2: kernel: sh: No such file"},
         {"name='d'\ntype='pvh'\nmemory=1\n", "kernel: missing: add kernel="},
