@@ -87,6 +87,7 @@ struct weir_dom {
     uint64_t created_ns, deadline_ns; /* 0: no deadline */
     uint64_t start_us;
     uint32_t restarts;
+    uint32_t tries; /* restarts before this one that did not work */
     char where[32];
     char reason[640];
     struct weir_waiter starter, stopper;
@@ -196,8 +197,9 @@ __attribute__((format(printf, 4, 5))) int weir_refuse(struct weir_refusal *r,
                                                       const char *fmt, ...);
 
 /* devd_dom.c: creation */
+/* again: NULL, or the restart this is. */
 int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *cfg,
-                    struct weir_waiter w, uint32_t restarts,
+                    struct weir_waiter w, const struct weir_restart *again,
                     struct weir_refusal *why);
 /* Called whenever something it waits for may have come. */
 void weir_dom_check_started(struct weir_dom *dom);
@@ -248,6 +250,8 @@ void weir_dom_timer(struct weir_dom *dom, uint64_t now);
 void weir_dom_hv_event(struct weir_devd *d, const struct weir_hv_dominfo *i);
 /* devd_restart.c */
 void weir_restart_plan(struct weir_dom *dom);
+/* A restart that was begun and failed. */
+void weir_restart_retry(struct weir_dom *dom);
 void weir_restart_timer(struct weir_devd *d, uint64_t now);
 void weir_restart_forget(struct weir_devd *d);
 /* true: one of that name was waiting, and waits no more. */

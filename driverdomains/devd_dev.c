@@ -243,6 +243,8 @@ void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms)
             return;
         }
         dev->phase = WEIR_DEV_CLOSING;
+        if (dev->vm_backend && weir_dev_back_changed(dev))
+            return; /* it was closed before */
     }
     dev->deadline_ns = weir_devd_now() +
                        (timeout_ms ? timeout_ms : WEIR_DETACH_MS) * 1000000ull;

@@ -322,7 +322,7 @@ static void drop_prepared(struct prepared *p)
 }
 
 int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *c,
-                    struct weir_waiter w, uint32_t restarts,
+                    struct weir_waiter w, const struct weir_restart *again,
                     struct weir_refusal *why)
 {
     struct prepared p = {.n = 0};
@@ -344,7 +344,8 @@ int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *c,
     }
     if (dom) {
         dom->starter = w;
-        dom->restarts = restarts;
+        dom->restarts = again ? again->count : 0;
+        dom->tries = again ? again->failed : 0;
         if (build(dom, &p, hv_fd, why))
             weir_dom_fail(dom, why->where, "%s", why->text);
         else if (!weir_dom_is_vm(dom))

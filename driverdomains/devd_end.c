@@ -75,6 +75,8 @@ void weir_dom_check_gone(struct weir_dom *dom)
                          "destroyed while it started");
     if (dom->restart && !d->stopping)
         weir_restart_plan(dom); /* who asked to reboot waits on */
+    else if (dom->failed && dom->restarts && !d->stopping)
+        weir_restart_retry(dom);
     weir_devd_answer(d, &dom->stopper, 0, dom->domid, NULL,
                      dom->rebooting ? "it is not built again: on_reboot"
                                     : NULL);

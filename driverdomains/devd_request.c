@@ -42,7 +42,7 @@ static int create(struct request *r)
         return weir_refuse(&r->why, -ESHUTDOWN, "name",
                            "the device manager is stopping");
     weir_restart_cancel(r->d, cfg.name);
-    return weir_dom_create(r->d, &cfg, r->w, 0, &r->why);
+    return weir_dom_create(r->d, &cfg, r->w, NULL, &r->why);
 }
 
 static int target(struct request *r, struct weir_devctl_target *t,
@@ -101,6 +101,7 @@ static int destroy(struct request *r)
     dom->stopper = r->w;
     dom->cfg.on_crash = WEIR_ACTION_DESTROY;
     dom->restart = dom->rebooting = false;
+    dom->restarts = 0;
     weir_dom_kill(dom, NULL);
     return 0;
 }

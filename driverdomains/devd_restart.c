@@ -73,18 +73,29 @@ void weir_restart_forget(struct weir_devd *d)
 
 /* What it needs may be on its way back, too: a driver domain, say. */
 static void try_later(struct weir_devd *d, struct weir_restart *r,
-                      const struct weir_refusal *why)
+                      const char *where, const char *text)
 {
-    weir_devd_log("domain %s is not restarted: %s: %s%s", r->cfg.name,
-                  why->where, why->text,
-                  ++r->failed < RESTART_TRIES ? "; will try again" : "");
+    weir_devd_log("domain %s is not restarted: %s: %s%s", r->cfg.name, where,
+                  text, ++r->failed < RESTART_TRIES ? "; will try again" : "");
     if (r->failed >= RESTART_TRIES) {
-        drop(d, r, why->text);
+        drop(d, r, text);
         return;
     }
     r->at_ns = weir_devd_now() + back_off(r->failed);
     r->next = d->restarts;
     d->restarts = r;
+}
+
+void weir_restart_retry(struct weir_dom *dom)
+{
+    struct weir_restart *r = calloc(1, sizeof(*r));
+
+    if (!r)
+        return;
+    r->cfg = dom->cfg;
+    r->count = dom->restarts;
+    r->failed = dom->tries;
+    try_later(dom->devd, r, dom->where, dom->reason);
 }
 
 void weir_restart_timer(struct weir_devd *d, uint64_t now)
@@ -97,8 +108,8 @@ void weir_restart_timer(struct weir_devd *d, uint64_t now)
     if (!r)
         return;
     *p = r->next;
-    if (weir_dom_create(d, &r->cfg, r->waiter, r->count, &why))
-        try_later(d, r, &why);
+    if (weir_dom_create(d, &r->cfg, r->waiter, r, &why))
+        try_later(d, r, why.where, why.text);
     else
         free(r);
 }

@@ -38,8 +38,8 @@ w --json block-list front | jq -e '.[0] | .state == "attached" and .target == "v
 # Detach in order: it is told, it closes, it is gone.
 w block-detach front xvda &
 pid=$!
-closing() { [ "$(node "vbd/$f/51712/state")/$(node "vbd/$f/51712/online")" = 5/0 ]; }
-until_ok 5 closing || die "not told to close"
+closing_of() { [ "$(node "vbd/$1/51712/state")/$(node "vbd/$1/51712/online")" = 5/0 ]; }
+until_ok 5 closing_of $f || die "not told to close"
 w store write "$back/vbd/$f/51712/state" 6
 wait $pid || die "detach"
 node "vbd/$f/51712/state" && die "the directory stays"
@@ -76,6 +76,23 @@ p=$((f + 1))
 until_ok 5 node "vbd/$p/51712/state" || die "no backend directory for a process"
 w store write "$back/vbd/$p/51712/state" 2 && w store write "$back/vif/$p/0/state" 2
 wait $pid || die "create web: $(cat "$dir/out")"
+
+# A restart that fails because of its driver domain is tried again.
+tiny again r "disk=['/dev/z,raw,xvda,r,backend=drv']"
+w create "$dir/again.cfg" >"$dir/out" 2>&1 &
+pid=$!
+a=$((p + 1))
+until_ok 5 node "vbd/$a/51712/state" || die "no backend directory"
+w store write "$back/vbd/$a/51712/state" 2
+wait $pid || die "create again: $(cat "$dir/out")"
+until_ok 5 closing_of $a || die "not told to close"
+w store write "$back/vbd/$a/51712/state" 6
+until_ok 5 node "vbd/$((a + 1))/51712/state" || die "not restarted: $(w list)"
+w store write "$back/vbd/$((a + 1))/51712/state" 6
+until_ok 5 node "vbd/$((a + 2))/51712/state" || die "not tried again: $(w list)"
+w destroy again || die "destroy again"
+sleep 1
+is_gone again || die "destroyed, and tried again: $(w list)"
 
 # It serves others: it goes only by force, and its devices go with it.
 refused 'weir: domain drv serves *: detach their devices first*' w destroy drv
