@@ -58,6 +58,10 @@ $(B)/tests/bench_grant $(B)/tests/bench_hv_rss: | $(B)/bin/weir-hv \
 	$(B)/tests/hv_puppet
 BENCHES += $(B)/tests/bench_grant $(B)/tests/bench_hv_rss
 
+# VM domains over a made-up KVM.
+VM_FAKE := tests/fuzz/vm_fake.c tests/fuzz/hv_fake.c
+$(call test,test_vm_events,tests/unit/test_vm_events.c $(VM_FAKE),weir-hvcore)
+
 HV_FUZZ := tests/fuzz/hv_fake.c $(filter-out %pagewin.c %pagewin_probe.c \
 	%verify.c %verify_fds.c %verify_maps.c %host.c,$(HV_CORE))
 FUZZERS += hvdom hvctl vmcall
