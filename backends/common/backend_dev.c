@@ -23,26 +23,22 @@ void weir_back_log(struct weir_back_dev *dev, enum weir_log_level level,
     dev->port->ops->log(dev->port, level, line);
 }
 
-static void set_state(struct weir_back_dev *d, enum weir_xenbus_state state)
-{
-    d->state = state;
-    d->stats->state = state;
-    weir_xs_write_u64(d->xs, 0, d->path, "state", state);
-}
-
 /* Nodes and state change together, or the frontend could see one without the
- * other. */
+ * other.  A directory that the toolstack has removed stays so: -ENOENT. */
 static int commit(struct weir_back_dev *d,
                   int (*nodes)(struct weir_back_dev *, weir_xs_tx),
                   enum weir_xenbus_state state)
 {
     for (unsigned i = 0; i < TX_TRIES; i++) {
         weir_xs_tx tx;
+        uint64_t id;
         int err = weir_xs_transaction_start(d->xs, &tx);
 
         if (err != 0)
             return err;
-        err = nodes != NULL ? nodes(d, tx) : 0;
+        err = weir_xs_read_u64(d->xs, tx, d->path, "frontend-id", &id);
+        if (err == 0 && nodes != NULL)
+            err = nodes(d, tx);
         if (err == 0)
             err = weir_xs_write_u64(d->xs, tx, d->path, "state", state);
         if (err != 0) {
@@ -58,6 +54,18 @@ static int commit(struct weir_back_dev *d,
             return err;
     }
     return -EAGAIN;
+}
+
+static void set_state(struct weir_back_dev *d, enum weir_xenbus_state state)
+{
+    commit(d, NULL, state);
+    d->state = state; /* also where there is no directory to say it in */
+    d->stats->state = state;
+}
+
+static int put_error(struct weir_back_dev *d, weir_xs_tx tx)
+{
+    return weir_xs_write_key(d->xs, tx, d->path, "error", d->error);
 }
 
 static const char *reason_of(struct weir_back_dev *d, int err,
@@ -106,10 +114,14 @@ void weir_back_fail_now(struct weir_back_slot *s, const char *reason)
     if (s->open)
         disconnect(s);
     tell_failure(s, reason);
-    if (s->in_registry) {
-        weir_xs_write_key(d->xs, 0, d->path, "error", reason);
-        set_state(d, WEIR_XENBUS_CLOSING);
-    }
+    if (!s->in_registry)
+        return;
+    if (reason != d->error)
+        snprintf(d->error, sizeof(d->error), "%s", reason);
+    commit(d, put_error, WEIR_XENBUS_CLOSING);
+    d->state = WEIR_XENBUS_CLOSING;
+    d->stats->state = WEIR_XENBUS_CLOSING;
+    d->error[0] = '\0';
 }
 
 static void fail_err(struct weir_back_slot *s, int err)

@@ -10,4 +10,8 @@ BLK_XEN := weir-xenback weir-xenvbd
 NET_XEN := weir-xenback weir-xenvif weir-nethost
 XENPORT := weir-xenport weir-xshosted
 NET_XEN_LIBS := -lmnl
+
+$(call test,test_xen_manager,tests/unit/test_xen_manager.c,weir-xenback \
+	weir-xenvbd weir-xenvif weir-back $(XS_TEST_LIBS) weir-fakeport weir-ring,\
+	-Xlinker --wrap=weir_tap_create)
 endif

@@ -54,6 +54,12 @@ extern const struct weir_xen_kind weir_xen_vbd, weir_xen_vif;
  * -ENOENT. */
 int weir_xen_node(struct weir_xen_dev *d, const char *key, char *buf,
                   size_t size);
+struct weir_xen_pair {
+    const char *key, *value;
+};
+/* All of them, or -ENOENT when the toolstack has removed the directory. */
+int weir_xen_put(struct weir_xen_dev *d, const struct weir_xen_pair *nodes,
+                 unsigned n);
 /* Writes d->why; returns err. */
 int weir_xen_fail(struct weir_xen_dev *d, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -62,30 +62,30 @@ static int tell(struct weir_xen_manager *m, struct entry *e, uint32_t op,
     return weir_resource_send(m->cfg.channel, &e->res, fds);
 }
 
-static void write_error(struct weir_xen_manager *m, struct entry *e,
-                        const char *why)
+/* Closing, unless state is NULL: the backend says it. */
+static void put_error(struct entry *e, const char *why, const char *state)
 {
-    weir_xs_write_key(m->cfg.xs, 0, e->dev.dir, "error", why);
-    if (e->dev.script)
-        return;
-    weir_xs_write_key(m->cfg.xs, 0, e->dev.dir, "hotplug-error", why);
-    weir_xs_write_key(m->cfg.xs, 0, e->dev.dir, "hotplug-status", "error");
-}
+    const struct weir_xen_pair script[] = {{"error", why}, {"state", state}};
+    const struct weir_xen_pair own[] = {{"error", why},
+                                        {"hotplug-error", why},
+                                        {"hotplug-status", "error"},
+                                        {"state", state}};
+    unsigned less = state == NULL ? 1 : 0;
 
-static void set_state(struct weir_xen_manager *m, struct entry *e,
-                      enum weir_xenbus_state state)
-{
-    weir_xs_write_u64(m->cfg.xs, 0, e->dev.dir, "state", state);
+    if (e->dev.script)
+        weir_xen_put(&e->dev, script, 2 - less);
+    else
+        weir_xen_put(&e->dev, own, 4 - less);
 }
 
 static void fail(struct weir_xen_manager *m, struct entry *e)
 {
+    bool announced = e->stage == ANNOUNCED;
+
     say(m, e, WEIR_LOG_ERROR, e->dev.why);
-    write_error(m, e, e->dev.why);
-    if (e->stage == ANNOUNCED)
+    put_error(e, e->dev.why, announced ? NULL : "5");
+    if (announced)
         tell(m, e, WEIR_RES_DETACH, NULL); /* which goes to Closed */
-    else
-        set_state(m, e, WEIR_XENBUS_CLOSING);
     e->stage = FAILED;
 }
 
@@ -130,9 +130,21 @@ static void leave(struct weir_xen_manager *m, struct entry *e)
         tell(m, e, WEIR_RES_DETACH, NULL);
         e->stage = LEAVING;
     } else if (e->stage == NEW || e->stage == FAILED) {
-        set_state(m, e, WEIR_XENBUS_CLOSED);
+        const struct weir_xen_pair closed = {"state", "6"};
+
+        weir_xen_put(&e->dev, &closed, 1);
         e->stage = GONE;
     }
+}
+
+/* A new directory in the place of one that went, before anybody looked. */
+static bool is_another(struct entry *e)
+{
+    char error[8];
+
+    return e->stage == GONE ||
+           (e->stage == FAILED &&
+            weir_xen_node(&e->dev, "error", error, sizeof(error)) == 0);
 }
 
 static void look(struct weir_xen_manager *m, struct entry *e)
@@ -154,9 +166,7 @@ static void look(struct weir_xen_manager *m, struct entry *e)
         leave(m, e);
         return;
     }
-    /* A new directory in the place of one that went. */
-    if ((e->stage == GONE || e->stage == FAILED) &&
-        state == WEIR_XENBUS_INITIALISING)
+    if (state == WEIR_XENBUS_INITIALISING && is_another(e))
         e->stage = NEW;
     if (e->stage == NEW || e->stage == ANNOUNCED)
         offer(m, e);
@@ -336,7 +346,7 @@ static void answer(struct weir_xen_manager *m,
         !e->dev.script) {
         m->cfg.kind->told(&e->dev, &e->res);
     } else if (ev->type == WEIR_RES_EV_ERROR && e->stage == GIVEN) {
-        write_error(m, e, ev->text);
+        put_error(e, ev->text, NULL);
     } else if (ev->type == WEIR_RES_EV_DETACHED ||
                (ev->type == WEIR_RES_EV_ERROR && e->stage == LEAVING)) {
         detached(m, e);

@@ -218,7 +218,7 @@ static int file_facts(struct weir_xen_dev *d, const struct target *t,
 
     if (!d->script &&
         flock(fd, (t->readonly ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0)
-        return weir_xen_fail(d, -errno,
+        return weir_xen_fail(d, -EBUSY,
                              "%.120s: in use by another disk: detach that "
                              "one, or attach both with mode r",
                              t->path);
@@ -261,17 +261,12 @@ static int vbd_open(struct weir_xen_dev *d, struct weir_resource *res, int *fds)
 static int vbd_told(struct weir_xen_dev *d, const struct weir_resource *res)
 {
     char number[32];
-    int err = 0;
+    const struct weir_xen_pair nodes[] = {{"hotplug-status", "connected"},
+                                          {"physical-device", number}};
 
-    if (res->vbd.flags & WEIR_VBD_BLKDEV) {
-        snprintf(number, sizeof(number), "%x:%x", major(d->st_rdev),
-                 minor(d->st_rdev));
-        err = weir_xs_write_key(d->xs, 0, d->dir, "physical-device", number);
-    }
-    if (err == 0)
-        err =
-            weir_xs_write_key(d->xs, 0, d->dir, "hotplug-status", "connected");
-    return err;
+    snprintf(number, sizeof(number), "%x:%x", major(d->st_rdev),
+             minor(d->st_rdev));
+    return weir_xen_put(d, nodes, res->vbd.flags & WEIR_VBD_BLKDEV ? 2 : 1);
 }
 
 const struct weir_xen_kind weir_xen_vbd = {

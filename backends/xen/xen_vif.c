@@ -150,12 +150,10 @@ static int vif_open(struct weir_xen_dev *d, struct weir_resource *res, int *fds)
 
 static int vif_told(struct weir_xen_dev *d, const struct weir_resource *res)
 {
-    int err = weir_xs_write_key(d->xs, 0, d->dir, "vifname", res->label);
+    const struct weir_xen_pair nodes[] = {{"vifname", res->label},
+                                          {"hotplug-status", "connected"}};
 
-    if (err == 0)
-        err =
-            weir_xs_write_key(d->xs, 0, d->dir, "hotplug-status", "connected");
-    return err;
+    return weir_xen_put(d, nodes, 2);
 }
 
 const struct weir_xen_kind weir_xen_vif = {

@@ -34,7 +34,7 @@ lab_xen() {
     lab_deb xen-hypervisor-4.17-amd64
     gunzip -c "$lab_deb/boot/xen-4.17-amd64.gz" >"$lab_dir/xen.elf" ||
         lab_die "no Xen"
-    lab_boot "$seconds" -accel tcg,thread=multi -cpu qemu64,+svm -smp 2 \
+    lab_boot "$seconds" -accel tcg,thread=multi -cpu qemu64,+svm,+npt -smp 2 \
         -kernel "$lab_dir/xen.elf" \
         -append "dom0_mem=$memory console=com1 com1=115200 noreboot" \
         -initrd "$lab_vmlinuz console=hvc0 panic=-1 quiet,$root.cpio.gz" "$@"
