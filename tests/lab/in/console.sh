@@ -19,7 +19,8 @@ guest_open() {
     mkfifo "/tmp/$1.in"
     sleep 100000 >"/tmp/$1.in" &
     echo $! >"/tmp/$1.pids"
-    weir console "$1" <"/tmp/$1.in" 2>&1 | tee "/tmp/$1.con" &
+    weir console "$1" <"/tmp/$1.in" 2>&1 |
+        tee "/tmp/$1.con" >/dev/console &
     echo $! >>"/tmp/$1.pids"
     until_ok "${2:-60}" grep -q '^@ready' "/tmp/$1.con"
 }
@@ -55,16 +56,18 @@ guest_until() {
     echo "n=0; until $1; do n=\$((n+1)); [ \$n -lt 50 ] || exit 1; sleep 0.2; done"
 }
 
-# 64 MiB each way between the bridge and a file on the guest's disk.
+# 64 MiB each way between the bridge and a file on the guest's disk.  Who
+# listens has an input that never ends, for at its end nc would close.
 guest_send() { # NAME ADDRESS SOURCE SUM
-    guest_start "$1" "nc -l -p 5000 >/root/data"
+    guest_start "$1" "mkfifo /tmp/open; nc -l -p 5000 <>/tmp/open >/root/data"
     sleep 1
     nc "$2" 5000 <"$3" && guest_wait "$1" 60 &&
         guest_do "$1" 60 "sha256sum /root/data" | grep "$4"
 }
 
 guest_receive() { # NAME BRIDGE-ADDRESS SUM
-    nc -l -p 5001 >/tmp/data &
+    mkfifo /tmp/open
+    nc -l -p 5001 <>/tmp/open >/tmp/data &
     guest_nc=$!
     sleep 1
     guest_do "$1" 120 "nc $2 5001 </root/data" || {
@@ -80,11 +83,16 @@ guest_fio() { # NAME
 --verify=crc32c --verify_fatal=1 --do_verify=1"
 }
 
-# What a command took, for the log.
-timed() { # WHAT COMMAND...
-    timed_what=$1
-    timed_from=$(cut -d. -f1 /proc/uptime)
-    shift
-    "$@"
-    echo "$timed_what: $(($(cut -d. -f1 /proc/uptime) - timed_from)) s"
+# The number of the domain of that name.
+guest_id() {
+    weir list | awk -v n="$1" '$1 == n { print $2 }'
+}
+
+guest_is_other() { # NAME NUMBER: it was built anew
+    guest_now=$(guest_id "$1")
+    [ -n "$guest_now" ] && [ "$guest_now" != "$2" ]
+}
+
+guest_is_gone() {
+    [ -z "$(guest_id "$1")" ]
 }

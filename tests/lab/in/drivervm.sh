@@ -51,25 +51,22 @@ check "root is ext4 on xvda" \
 check "ping through the driver VM" \
     guest_do deb 20 'ping -c 3 -W 5 10.77.0.1'
 sum=$(cat /lab/data.sum)
-timed "64 MiB in" check "64 MiB to the guest" \
+check "64 MiB to the guest" \
     guest_send deb 10.77.0.2 /dev/vdb "$sum"
-timed "64 MiB out" check "64 MiB from the guest" \
+check "64 MiB from the guest" \
     guest_receive deb 10.77.0.1 "$sum"
-timed fio check "fio verifies crc32c" guest_fio deb
+check "fio verifies crc32c" guest_fio deb
 weir block-list
 weir network-list
 
-down() {
-    ! weir list | grep "^$1 "
-}
 check "weir shutdown of the guest" weir shutdown deb
-check "it is down" until_ok 30 down deb
+check "it is down" until_ok 30 guest_is_gone deb
 guest_close deb
 guest_do drv 10 'cat /run/backend.log; dmesg | tail -n 20; ip -br link'
 check "its devices are gone from the driver VM" guest_do drv 10 \
     "$(guest_until '! ls /sys/class/net | grep vif')"
 check "weir shutdown of the driver VM" weir shutdown drv
-check "it is down" until_ok 30 down drv
+check "it is down" until_ok 30 guest_is_gone drv
 guest_close drv
 check "weir down" weir down || weir_logs
 lab_over

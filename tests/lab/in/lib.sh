@@ -24,9 +24,10 @@ lab_mount() {
     ip link set lo up
 }
 
+# With the seconds since the machine's start in its log.
 lab_say() {
     echo "$*" >"$lab_out"
-    echo "== $*"
+    echo "== $(cut -d. -f1 /proc/uptime) s: $*"
 }
 
 pass() {
@@ -54,11 +55,10 @@ check() {
 }
 
 until_ok() {
-    lab_left=$(($1 * 10))
+    lab_end=$(($(date +%s) + $1))
     shift
     until "$@" >/dev/null 2>&1; do
-        lab_left=$((lab_left - 1))
-        [ $lab_left -gt 0 ] || return 1
+        [ "$(date +%s)" -le $lab_end ] || return 1
         sleep 0.1
     done
 }
