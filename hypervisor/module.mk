@@ -61,6 +61,7 @@ BENCHES += $(B)/tests/bench_grant $(B)/tests/bench_hv_rss
 # VM domains over a made-up KVM.
 VM_FAKE := tests/fuzz/vm_fake.c tests/fuzz/hv_fake.c
 $(call test,test_vm_events,tests/unit/test_vm_events.c $(VM_FAKE),weir-hvcore)
+$(call test,test_vm_calls,tests/unit/test_vm_calls.c $(VM_FAKE),weir-hvcore)
 
 HV_FUZZ := tests/fuzz/hv_fake.c $(filter-out %pagewin.c %pagewin_probe.c \
 	%verify.c %verify_fds.c %verify_maps.c %host.c,$(HV_CORE))
