@@ -318,7 +318,7 @@ static void loading_takes_memory_only(void **state)
 {
     const uint64_t end = (uint64_t)RAM << WEIR_PAGE_SHIFT;
     int fd = memfd_create("image", MFD_CLOEXEC);
-    int file = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    int file = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
     char text[5000];
 
     (void)state;
