@@ -154,11 +154,11 @@ static ssize_t take(struct vm *v, void *to, size_t n, int64_t until)
         int64_t left = until - now_ms();
 
         if (left < 0)
-            return -1;
+            left = 0;
         if (poll(&p, 1, left > 100 ? 100 : (int)left) > 0)
             return recv(v->console, to, n, 0);
         /* What it said last was there before its end was. */
-        if (last)
+        if (last || left == 0)
             return -1;
         last = over(v);
     }
@@ -180,12 +180,14 @@ static void keep_text(struct vm *v, char c)
 {
     size_t n = strlen(v->text);
 
+    if ((c < ' ' || c > '~') && c != '\n')
+        return;
     if (n == sizeof(v->text) - 1) {
         n /= 2;
         memmove(v->text, v->text + n, sizeof(v->text) - n);
         n = strlen(v->text);
     }
-    v->text[n] = c ? c : '?';
+    v->text[n] = c;
     v->text[n + 1] = 0;
 }
 
