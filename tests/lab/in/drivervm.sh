@@ -15,7 +15,7 @@ driver_domain=1
 vcpus=1
 memory=320
 disk=['format=raw,vdev=xvdb,access=rw,backend=disk,target=/dev/vda']
-vif=['bridge=br0,backend=net']
+vif=['bridge=br0,backend=net,antispoof=0']
 EOT
 cat >/tmp/deb.cfg <<EOT
 name="deb"
