@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-#define TX_TRIES 32
+#define TX_TRIES  32
+#define DIR_BYTES 16384
 
 int weir_xen_fail(struct weir_xen_dev *d, int err, const char *fmt, ...)
 {
@@ -54,4 +57,72 @@ int weir_xen_put(struct weir_xen_dev *d, const struct weir_xen_pair *nodes,
             break;
     }
     return err;
+}
+
+/* Digits up to a '/' or the end; *s is then behind them. */
+static bool number(const char **s, uint32_t max, uint32_t *out)
+{
+    char *end;
+    unsigned long long v;
+
+    if (**s < '0' || **s > '9')
+        return false;
+    v = strtoull(*s, &end, 10);
+    if (v > max || (*end != '\0' && *end != '/'))
+        return false;
+    *out = (uint32_t)v;
+    *s = *end == '/' ? end + 1 : end;
+    return true;
+}
+
+bool weir_xen_device_of(const char *path, const char *name, domid_t *frontend,
+                        uint32_t *devid)
+{
+    char prefix[32];
+    uint32_t dom;
+
+    snprintf(prefix, sizeof(prefix), "backend/%s/", name);
+    path = strstr(path, prefix);
+    if (path == NULL)
+        return false;
+    path += strlen(prefix);
+    if (!number(&path, WEIR_XEN_DOMID_MAX, &dom) ||
+        !number(&path, UINT32_MAX, devid))
+        return false;
+    *frontend = (domid_t)dom;
+    return true;
+}
+
+static int list(struct weir_xs *xs, const char *path, char *buf)
+{
+    int n = weir_xs_ls(xs, 0, path, buf, DIR_BYTES - 1);
+
+    if (n >= 0)
+        buf[n] = '\0';
+    return n;
+}
+
+void weir_xen_each(struct weir_xs *xs, const char *name,
+                   void (*fn)(void *context, domid_t frontend, uint32_t devid),
+                   void *context)
+{
+    char doms[DIR_BYTES], devs[DIR_BYTES], path[WEIR_XEN_DIR];
+    int ndoms, ndevs;
+
+    snprintf(path, sizeof(path), "backend/%s", name);
+    ndoms = list(xs, path, doms);
+    for (int i = 0; i < ndoms; i += (int)strlen(doms + i) + 1) {
+        const char *p = doms + i;
+        uint32_t dom, dev;
+
+        if (!number(&p, WEIR_XEN_DOMID_MAX, &dom))
+            continue;
+        snprintf(path, sizeof(path), "backend/%s/%u", name, dom);
+        ndevs = list(xs, path, devs);
+        for (int j = 0; j < ndevs; j += (int)strlen(devs + j) + 1) {
+            p = devs + j;
+            if (number(&p, UINT32_MAX, &dev))
+                fn(context, (domid_t)dom, dev);
+        }
+    }
 }

@@ -16,6 +16,8 @@
 #define WEIR_XEN_PATH 256 /* an image's path, longer ones are refused */
 #define WEIR_XEN_WHY  200
 
+#define WEIR_XEN_DOMID_MAX 32751
+
 /* Who opens a disk's target and puts a tap on its bridge? */
 enum weir_xen_hotplug {
     WEIR_XEN_HOTPLUG_AUTO,   /* a script where the device has a script node */
@@ -50,6 +52,13 @@ struct weir_xen_kind {
 
 extern const struct weir_xen_kind weir_xen_vbd, weir_xen_vif;
 
+/* Calls fn for each device below backend/NAME. */
+void weir_xen_each(struct weir_xs *xs, const char *name,
+                   void (*fn)(void *context, domid_t frontend, uint32_t devid),
+                   void *context);
+/* Which device is the path "...backend/NAME/5/51712/..." of? */
+bool weir_xen_device_of(const char *path, const char *name, domid_t *frontend,
+                        uint32_t *devid);
 /* The node's value, "" when there is none; its length, or -errno other than
  * -ENOENT. */
 int weir_xen_node(struct weir_xen_dev *d, const char *key, char *buf,

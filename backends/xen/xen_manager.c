@@ -12,9 +12,7 @@
 #include "backends/common/resource.h"
 #include "xenbus/state.h"
 
-#define DIR_BYTES     16384
 #define EVENTS_A_STEP 64
-#define DOMID_MAX     32751
 
 enum stage {
     UNUSED,
@@ -221,74 +219,29 @@ static void look_at(struct weir_xen_manager *m, domid_t frontend,
         look(m, e);
 }
 
-/* Digits up to end, '/' or the end of the string. */
-static bool number(const char **s, uint32_t max, uint32_t *out)
+static void look_again(void *manager, domid_t frontend, uint32_t devid)
 {
-    char *end;
-    unsigned long long v;
-
-    if (**s < '0' || **s > '9')
-        return false;
-    v = strtoull(*s, &end, 10);
-    if (v > max || (*end != '\0' && *end != '/'))
-        return false;
-    *out = (uint32_t)v;
-    *s = *end == '/' ? end + 1 : end;
-    return true;
-}
-
-static int list(struct weir_xen_manager *m, const char *path, char *buf)
-{
-    int n = weir_xs_ls(m->cfg.xs, 0, path, buf, DIR_BYTES - 1);
-
-    if (n >= 0)
-        buf[n] = '\0';
-    return n;
+    look_at(manager, frontend, devid);
 }
 
 /* Every device: at the start, and after events were lost. */
 static void rescan(struct weir_xen_manager *m)
 {
-    char doms[DIR_BYTES], devs[DIR_BYTES], path[WEIR_XEN_DIR];
-    int ndoms, ndevs;
-
     for (unsigned i = 0; i < m->cfg.max_devs; i++)
         if (m->entries[i].stage != UNUSED)
             look(m, &m->entries[i]);
-    snprintf(path, sizeof(path), "backend/%s", m->cfg.kind->name);
-    ndoms = list(m, path, doms);
-    for (int i = 0; i < ndoms; i += (int)strlen(doms + i) + 1) {
-        const char *p = doms + i;
-        uint32_t dom, dev;
-
-        if (!number(&p, DOMID_MAX, &dom))
-            continue;
-        snprintf(path, sizeof(path), "backend/%s/%u", m->cfg.kind->name, dom);
-        ndevs = list(m, path, devs);
-        for (int j = 0; j < ndevs; j += (int)strlen(devs + j) + 1) {
-            p = devs + j;
-            if (number(&p, UINT32_MAX, &dev))
-                look_at(m, (domid_t)dom, dev);
-        }
-    }
+    weir_xen_each(m->cfg.xs, m->cfg.kind->name, look_again, m);
 }
 
 static void event(struct weir_xen_manager *m, const char *path)
 {
-    char prefix[32];
-    uint32_t dom, dev;
-    const char *p;
+    domid_t frontend;
+    uint32_t devid;
 
-    snprintf(prefix, sizeof(prefix), "backend/%s/", m->cfg.kind->name);
-    p = strstr(path, prefix);
-    if (p != NULL) {
-        p += strlen(prefix);
-        if (number(&p, DOMID_MAX, &dom) && number(&p, UINT32_MAX, &dev)) {
-            look_at(m, (domid_t)dom, dev);
-            return;
-        }
-    }
-    rescan(m);
+    if (weir_xen_device_of(path, m->cfg.kind->name, &frontend, &devid))
+        look_at(m, frontend, devid);
+    else
+        rescan(m);
 }
 
 /* 1: there may be more. */
@@ -337,7 +290,7 @@ static void answer(struct weir_xen_manager *m,
         m->cfg.log(m->cfg.context, WEIR_LOG_INFO, "ready");
         return;
     }
-    if (ev->frontend > DOMID_MAX)
+    if (ev->frontend > WEIR_XEN_DOMID_MAX)
         return;
     e = find(m, (domid_t)ev->frontend, ev->devid);
     if (e == NULL)
