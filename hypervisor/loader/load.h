@@ -24,7 +24,7 @@
 struct weir_hvctl;
 struct weir_vmload;
 
-#define WEIR_VMLOAD_TIMEOUT_MS 60000u /* when timeout_ms is 0 */
+#define WEIR_VMLOAD_TIMEOUT_MS 120000u /* when timeout_ms is 0 */
 #define WEIR_VMLOAD_WHY        (WEIR_LOAD_MAX_TEXT + 64)
 
 struct weir_vmload_config {

@@ -17,7 +17,7 @@
 #include "hypervisor/loader/check.h"
 #include "hypervisor/loader/seal.h"
 
-#define CPU_S 60
+#define CPU_S 120
 
 struct options {
     bool serve, check;

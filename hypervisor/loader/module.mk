@@ -33,3 +33,4 @@ FUZZ_SRC_elf := $(addprefix hypervisor/loader/,elf.c stubs.c place.c acpi.c) \
 FUZZ_SRC_bzimage := $(addprefix hypervisor/loader/,elf.c bzimage.c unpack.c)
 FUZZ_LIBS_bzimage := $(LD_LIBS)
 FUZZ_SRC_loadanswer := hypervisor/loader/answer.c
+$(call script,tests/e2e/load_program.sh)
