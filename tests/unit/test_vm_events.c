@@ -56,6 +56,12 @@ static void one_interrupt_until_the_guest_looked(void **state)
     w.a->xen_state.shared->evtchn_pending[0] = 0;
     assert_int_equal(hv_vm_send(&w.b->vcpu[0], b), 0);
     assert_int_equal(vm_fake.msis, 1);
+    /* Nor for the vCPU, which did not take its upcall yet. */
+    w.a->xen_state.shared->evtchn_pending[0] = 0;
+    info(w.a, 0)->evtchn_pending_sel = 0;
+    assert_int_equal(hv_vm_send(&w.b->vcpu[0], b), 0);
+    assert_int_equal(info(w.a, 0)->evtchn_pending_sel, 1);
+    assert_int_equal(vm_fake.msis, 1);
     handled(w.a, 0);
     assert_int_equal(hv_vm_send(&w.b->vcpu[0], b), 0);
     assert_int_equal(vm_fake.msis, 1);
