@@ -7,10 +7,11 @@
  * weir-hv's hypercall port, which has the same three bytes.
  *
  * What is looked for, in executable segments, at multiples of 16 of the linked
- * address and 16 or 32 bytes apart (kernels that pad functions):
+ * address and 16, 32 or 64 bytes apart (kernels that pad functions):
  *
- *     0f 01 d9  vmmcall            0f 01 c1  vmcall
- *     e9 rel32  jmp thunk    or    c3        ret, in both alike
+ *     f3 0f 1e fa  endbr64, in both or in none
+ *     0f 01 d9     vmmcall           0f 01 c1  vmcall
+ *     e9 rel32     jmp thunk   or    c3        ret, in both alike
  *
  * the jumps to the same place.  Exactly one such pair is Linux's; none or two
  * is a kernel this file does not know.
@@ -22,37 +23,50 @@
 
 #include "ring/bytes.h"
 
-#define ALIGN 16u
-#define RET   0xc3
-#define JMP   0xe9
-/* Instruction and jump. */
-#define STUB_LEN 8u
+#define ALIGN     16u
+#define MAX_APART 64u
+#define RET       0xc3
+#define JMP       0xe9
+/* With everything. */
+#define STUB_LEN 12u
 
 /* HV_PORT_CALL of hypervisor/vm.h. */
 static const uint8_t port_call[WEIR_LD_STUB_SIZE] = {0xe7, 0xe0, 0x90};
 static const uint8_t vmmcall[WEIR_LD_STUB_SIZE] = {0x0f, 0x01, 0xd9};
 static const uint8_t vmcall[WEIR_LD_STUB_SIZE] = {0x0f, 0x01, 0xc1};
+static const uint8_t endbr64[4] = {0xf3, 0x0f, 0x1e, 0xfa};
 
 /* a and b, b apart bytes behind a, end alike. */
 static bool same_end(const uint8_t *a, const uint8_t *b, unsigned apart)
 {
-    a += WEIR_LD_STUB_SIZE;
-    b += WEIR_LD_STUB_SIZE;
     if (*a == RET)
         return *b == RET;
     return *a == JMP && *b == JMP &&
            weir_le32(a + 1) == weir_le32(b + 1) + apart;
 }
 
-static bool is_pair(const uint8_t *a, unsigned apart)
+static unsigned skip_endbr(const uint8_t *p)
+{
+    return memcmp(p, endbr64, sizeof(endbr64)) == 0 ? sizeof(endbr64) : 0;
+}
+
+/* Two functions, at a and apart bytes behind; *skip to their instructions. */
+static bool is_pair(const uint8_t *a, unsigned apart, unsigned *skip)
 {
     const uint8_t *b = a + apart;
-    bool amd_first = memcmp(a, vmmcall, sizeof(vmmcall)) == 0 &&
-                     memcmp(b, vmcall, sizeof(vmcall)) == 0;
-    bool intel_first = memcmp(a, vmcall, sizeof(vmcall)) == 0 &&
-                       memcmp(b, vmmcall, sizeof(vmmcall)) == 0;
+    bool amd_first, intel_first;
 
-    return (amd_first || intel_first) && same_end(a, b, apart);
+    *skip = skip_endbr(a);
+    if (skip_endbr(b) != *skip)
+        return false;
+    a += *skip;
+    b += *skip;
+    amd_first = memcmp(a, vmmcall, sizeof(vmmcall)) == 0 &&
+                memcmp(b, vmcall, sizeof(vmcall)) == 0;
+    intel_first = memcmp(a, vmcall, sizeof(vmcall)) == 0 &&
+                  memcmp(b, vmmcall, sizeof(vmmcall)) == 0;
+    return (amd_first || intel_first) &&
+           same_end(a + WEIR_LD_STUB_SIZE, b + WEIR_LD_STUB_SIZE, apart);
 }
 
 static void look(const uint8_t *bytes, const struct weir_ld_load *l,
@@ -62,20 +76,17 @@ static void look(const uint8_t *bytes, const struct weir_ld_load *l,
 
     for (; off + ALIGN + STUB_LEN <= l->filesz; off += ALIGN) {
         const uint8_t *a = bytes + l->offset + off;
-        unsigned apart = 0;
+        unsigned skip = 0;
 
-        if (a[0] != vmcall[0] || a[1] != vmcall[1])
+        if (a[0] != vmcall[0] && a[0] != endbr64[0])
             continue;
-        if (is_pair(a, ALIGN))
-            apart = ALIGN;
-        else if (off + 2 * ALIGN + STUB_LEN <= l->filesz &&
-                 is_pair(a, 2 * ALIGN))
-            apart = 2 * ALIGN;
-        if (apart == 0)
-            continue;
-        out->found++;
-        out->at[0] = l->offset + off;
-        out->at[1] = out->at[0] + apart;
+        for (unsigned apart = ALIGN; apart <= MAX_APART; apart *= 2) {
+            if (off + apart + STUB_LEN > l->filesz || !is_pair(a, apart, &skip))
+                continue;
+            out->found++;
+            out->at[0] = l->offset + off + skip;
+            out->at[1] = out->at[0] + apart;
+        }
     }
 }
 

@@ -112,8 +112,13 @@ static void put_ehdr(uint8_t *out, const struct ld_spec *s, unsigned phnum)
     }
 }
 
-void ld_stubs(uint8_t *at, unsigned apart, bool jump)
+void ld_stubs(uint8_t *at, unsigned apart, bool jump, bool endbr)
 {
+    if (endbr) {
+        memcpy(at, "\xf3\x0f\x1e\xfa", 4);
+        memcpy(at + apart, "\xf3\x0f\x1e\xfa", 4);
+        at += 4;
+    }
     memcpy(at, "\x0f\x01\xd9", 3);
     memcpy(at + apart, "\x0f\x01\xc1", 3);
     at[3] = at[apart + 3] = jump ? 0xe9 : 0xc3;
@@ -142,7 +147,7 @@ size_t ld_elf(uint8_t *out, const struct ld_spec *spec)
         out[i] = (uint8_t)(i * 7 + (i >> 9) + 1);
     if (s.stubs)
         ld_stubs(out + LD_CODE + s.stubs, s.stubs_apart ? s.stubs_apart : 16,
-                 s.stubs_jump);
+                 s.stubs_jump, s.stubs_endbr);
     put_ehdr(out, &s, n);
     notes = put_notes(out + NOTES, &s);
     put_phdr(out, s.bits, 0, PT_LOAD, PF_R | PF_W | PF_X, LD_CODE, s.paddr,

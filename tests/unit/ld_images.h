@@ -29,12 +29,13 @@ struct ld_spec {
     size_t stubs;
     unsigned stubs_apart; /* 16 */
     bool stubs_jump;      /* jmp instead of ret */
+    bool stubs_endbr;     /* begin with endbr64 */
 };
 
 /* Returns the length; out has room for code + 0x2000. */
 size_t ld_elf(uint8_t *out, const struct ld_spec *spec);
 /* The two functions; at 16 * n of the linked address. */
-void ld_stubs(uint8_t *at, unsigned apart, bool jump);
+void ld_stubs(uint8_t *at, unsigned apart, bool jump, bool endbr);
 
 /* Returns the length; out has room for 2 * n + 4096. */
 size_t ld_pack(enum weir_ld_pack pack, const uint8_t *in, size_t n,

@@ -46,18 +46,19 @@ static void linux_stubs_become_port_writes(void **state)
     static const uint8_t port[3] = {0xe7, HV_PORT_CALL, 0x90};
 
     (void)state;
-    for (unsigned i = 0; i < 4; i++) {
-        const unsigned apart = i & 1 ? 32 : 16;
+    for (unsigned i = 0; i < 12; i++) {
+        const unsigned apart = 16 << i / 4, skip = i & 1 ? 4 : 0;
         const struct ld_spec s = {.guest_os = "linux",
                                   .stubs = 0x1230,
                                   .stubs_apart = apart,
-                                  .stubs_jump = i & 2};
+                                  .stubs_jump = i & 2,
+                                  .stubs_endbr = i & 1};
         static uint8_t before[sizeof(image)];
         struct weir_ld_stubs st;
 
         assert_int_equal(calls_of(&s, &st), WEIR_LD_CALLS_STUBS);
-        assert_int_equal(st.at[0], LD_CODE + 0x1230);
-        assert_int_equal(st.at[1], LD_CODE + 0x1230 + apart);
+        assert_int_equal(st.at[0], LD_CODE + 0x1230 + skip);
+        assert_int_equal(st.at[1], st.at[0] + apart);
         memcpy(before, image, sizeof(image));
         assert_int_equal(weir_ld_rewrite(image, &st, &why), 2);
         /* Six bytes change, no other. */
@@ -105,6 +106,15 @@ static void not_exactly_linux_stubs_are_left_alone(void **state)
     assert_int_equal(weir_ld_rewrite(image, &st, &why), -EINVAL);
     said("0 pairs of vmcall functions");
     said("CONFIG_KVM_XEN=y");
+    /* endbr64 in one of them only: the second's instruction is not there. */
+    parse(&(struct ld_spec){.guest_os = "linux",
+                            .stubs = 0x1230,
+                            .stubs_apart = 32,
+                            .stubs_endbr = true},
+          &elf);
+    memcpy(image + at + 32, "\x0f\x1f\x40\x00", 4);
+    weir_ld_stubs(image, &elf, &st);
+    assert_int_equal(st.found, 0);
     /* Off the alignment of functions. */
     assert_int_equal(
         calls_of(&(struct ld_spec){.guest_os = "linux", .stubs = 0x1238}, &st),
@@ -119,7 +129,7 @@ static void two_pairs_of_stubs_are_one_too_many(void **state)
 
     (void)state;
     parse(&s, &elf);
-    ld_stubs(image + LD_CODE + 0x2000, 16, false);
+    ld_stubs(image + LD_CODE + 0x2000, 16, false, false);
     weir_ld_stubs(image, &elf, &st);
     assert_int_equal(st.found, 2);
     assert_int_equal(weir_ld_rewrite(image, &st, &why), -EINVAL);
