@@ -17,7 +17,7 @@ include tests/lab/module.mk
 ## demo            a guest serves files from a real disk over a real bridge
 ## check           install what tests need, run them all
 ## bench           the table of ratios; also build/bench.json
-## fuzz            each fuzzer for FUZZ_SECONDS (60)
+## fuzz            each fuzzer for FUZZ_SECONDS (60); FUZZ_VM_CALLS of the guest
 ## install         PREFIX (/usr/local), DESTDIR
 ## format          clang-format over the tree
 .PHONY: demo check check-release check-asan check-tsan check-corpora bench \
@@ -73,6 +73,8 @@ check-corpora: fuzzers
 
 fuzz: packages-fuzz
 	@$(MAKE) --no-print-directory fuzzers
+	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined OPT=-O1 \
+		$(B)/asan/tests/vm_fuzz
 	@B=$(B) SECONDS_EACH=$(FUZZ_SECONDS) bash tests/fuzz/run.sh $(FUZZERS)
 
 bench: packages-build+demo+bench+check
