@@ -149,7 +149,8 @@ static void expect_usage(const struct hv_usage *was)
     assert_int_equal(is.domains, was->domains);
     assert_int_equal(is.fds, was->fds);
     assert_int_equal(is.threads, was->threads);
-    if (is.maps > was->maps + 4) /* the allocator's own */
+    /* Allocators map as they like, but not as often as domains lived. */
+    if (is.maps > was->maps + ROUNDS / 4)
         fail_msg("%u mappings more than before", is.maps - was->maps);
 }
 
