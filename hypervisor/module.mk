@@ -1,7 +1,7 @@
 # hypervisor: what this folder builds; the macros are in ../Makefile
 
 HV_VM := $(addprefix hypervisor/,vm.c vm_access.c vm_cpuid.c vm_map.c vm_mem.c \
-	vm_p2m.c vm_run.c vm_seccomp.c)
+	vm_new.c vm_p2m.c vm_run.c vm_seccomp.c vm_start.c)
 # Xen's ABI towards a VM's guest
 HV_VMXEN := $(addprefix hypervisor/,grant_use.c vm_call.c vm_call_event.c \
 	vm_call_grant.c vm_call_mem.c vm_call_misc.c vm_call_sched.c \

@@ -152,10 +152,11 @@ struct hv_vm {
     struct hv_vm_slots *slots;  /* vm_mem.c's */
 };
 
-/* vm.c.  hv_vm_new: main thread, while the domain is in no table (its first
+/* vm_new.c.  hv_vm_new: main thread, while the domain is in no table (its first
  * frames exist).  All vCPUs exist when it calls hv_vm_xen_init, none runs.
  * -ENODEV: no /dev/kvm. */
 int hv_vm_new(struct hv_domain *d, const struct weir_hv_create *how);
+/* vm.c. */
 /* The domain's thread: a step of its building, or its start; true when there
  * is more to do at once.  Tells when it has ended. */
 bool hv_vm_turn(struct hv_vm *vm);
@@ -186,6 +187,10 @@ void hv_vm_shutdown(struct hv_vm *vm, unsigned code);
 
 /* vm_run.c.  A vCPU's thread. */
 void *hv_vcpu_run(void *vcpu);
+/* vm_start.c.  Own thread: the first vCPU's registers; registers that somebody
+ * left for a secondary one. */
+void hv_vcpu_first(struct hv_vcpu *v);
+void hv_vcpu_look(struct hv_vcpu *v);
 /* Any vCPU thread: start secondary vCPU v (VCPUOP_initialise, then _up) with
  * these registers instead of by SIPI; it is down until hv_vcpu_up.  -EEXIST:
  * it is up.  hv_vcpu_up: -EINVAL without registers. */
