@@ -196,6 +196,7 @@ static void ports_are_limited_and_what_kvm_knows_goes_with_them(void **state)
     /* All but the console's, which is weir-hv's. */
     assert_int_equal(evt(w.a, WEIR_EVTCHNOP_RESET, self, sizeof(self)), 0);
     assert_int_equal(w.a->d->events.used, 1);
+    assert_int_equal(vm_fake.ioeventfds + vm_fake.assigned, before - used + 1);
     assert_int_equal(fake_machine()->ports, all - used + 1);
     x.dom = 2;
     assert_int_equal(evt(w.a, WEIR_EVTCHNOP_ALLOC_UNBOUND, &x, sizeof(x)),
