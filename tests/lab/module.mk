@@ -8,7 +8,7 @@ LAB_PROGRAMS := $(patsubst %,$(B)/tests/%,webguest kvm_caps hv_puppet \
 	hv_domains hv_events hv_grant_ends hv_grants test_dd_host \
 	test_dd_sandbox test_hv_held test_pagewin test_verify)
 LABS += xen
-LAB_PROGRAMS += $(B)/guests/example.elf
+LAB_PROGRAMS += $(patsubst %,$(B)/guests/%.elf,example webguest runtime_test)
 
 .PHONY: labs $(LABS:%=lab-%) $(LABS:%=lab-%-run)
 labs: $(LABS:%=lab-%)

@@ -59,22 +59,19 @@ guest_until() {
 # 64 MiB each way between the bridge and a file on the guest's disk.  Who
 # listens has an input that never ends, for at its end nc would close.
 guest_send() { # NAME ADDRESS SOURCE SUM
-    guest_start "$1" "mkfifo /tmp/open; nc -l -p 5000 <>/tmp/open >/root/data"
-    sleep 1
-    nc "$2" 5000 <"$3" && guest_wait "$1" 60 &&
+    guest_start "$1" \
+        "mkfifo /tmp/open; timeout 100 nc -l -p 5000 <>/tmp/open >/root/data"
+    until_ok 100 sh -c "nc $2 5000 <$3" && guest_wait "$1" 60 &&
         guest_do "$1" 60 "sha256sum /root/data" | grep "$4"
 }
 
 guest_receive() { # NAME BRIDGE-ADDRESS SUM
     mkfifo /tmp/open
-    nc -l -p 5001 <>/tmp/open >/tmp/data &
+    timeout 100 nc -l -p 5001 <>/tmp/open >/tmp/data &
     guest_nc=$!
     sleep 1
-    guest_do "$1" 120 "nc $2 5001 </root/data" || {
-        kill $guest_nc
-        return 1
-    }
-    wait $guest_nc && sha256sum /tmp/data | grep "$3"
+    guest_do "$1" 120 "nc $2 5001 </root/data" && wait $guest_nc &&
+        sha256sum /tmp/data | grep "$3"
 }
 
 guest_fio() { # NAME

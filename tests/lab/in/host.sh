@@ -46,6 +46,26 @@ gone() {
 }
 check "nothing left" gone
 
+# The web guest again, as a VM; then the guest runtime, case by case.
+rm -f index random
+cat >/tmp/web.cfg <<EOT
+name="web"
+type="pvh"
+kernel="/t/guests/webguest.elf"
+memory=64
+extra="--ip 10.77.0.2/24"
+disk=['format=raw,vdev=xvda,access=ro,target=/dev/vda']
+vif=['bridge=br0,ip=10.77.0.2']
+EOT
+check "weir up, a VM" weir up /tmp/disk.cfg /tmp/net.cfg /tmp/web.cfg || weir_logs
+check "the VM answers ping" ping -c 2 -W 5 10.77.0.2
+until_ok 20 curl -s -m 2 -o index http://10.77.0.2/
+check "file fetched from the VM" curl -sS -m 60 -o random http://10.77.0.2/random
+check "its checksum" sha256sum -c /lab/sums
+check "weir down, with a VM" weir down
+B=/t bash /t/vm_runtime.sh
+check "vm_runtime" test $? = 0
+
 cd /t
 for t in tests/*; do
     case $t in

@@ -59,7 +59,7 @@ until_ok() {
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$(date +%s)" -le $lab_end ] || return 1
-        sleep 0.1
+        sleep 0.2
     done
 }
 

@@ -56,28 +56,28 @@ mkdir /run/www
 head -c 64M /dev/urandom >/run/www/file
 (cd /run/www && sha256sum file >sum)
 httpd -p 80 -h /run/www
-xen_results pv "SAY network" 240 || { logs; lab_over; }
+xen_results pv "SAY network" 600 || { logs; lab_over; }
 fetch() {
     cd /run && wget -q -O file http://10.77.0.2/file &&
         wget -q -O sum http://10.77.0.2/sum && sha256sum -c sum
 }
 check "64 MiB from the guest, checksum equal" fetch || logs
-xen_results pv "SAY fetched" 200 || logs
+xen_results pv "SAY fetched" 400 || logs
 echo >/run/www/done
-xen_results pv "SAY plug" 60 || logs
+xen_results pv "SAY plug" 120 || logs
 killall httpd
 rm -f /run/file /run/www/file
 
 check "xl block-attach" xl block-attach pv \
     format=raw,vdev=xvdb,access=rw,target=/run/images/second || logs
-xen_results pv "SAY unplug-disk" 60 || logs
+xen_results pv "SAY unplug-disk" 120 || logs
 check "xl block-detach" xl block-detach pv xvdb || logs
 check "xl network-attach" xl network-attach pv mac=00:16:3e:00:00:02 \
     bridge=br1 vifname=second || logs
 check "vifname" test -e /sys/class/net/second
-xen_results pv "SAY unplug-net" 60 || logs
+xen_results pv "SAY unplug-net" 120 || logs
 check "xl network-detach" xl network-detach pv 1 || logs
-xen_results pv "SAY end" 60 || logs
+xen_results pv "SAY end" 120 || logs
 gone() {
     ! xl list | grep -qE " $1 |null"
 }
