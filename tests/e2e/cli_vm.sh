@@ -104,6 +104,18 @@ refused "weir: $dir/x.cfg:*: *$dir/big: *" w create "$dir/x.cfg"
 [ "$(w store ls /local | wc -l)" = "$before" ] || die "something was left"
 is_gone x || die "x is there"
 
+# A host without /dev/kvm: processes as ever, VMs are refused.
+first=$S
+S=$dir/s2
+unshare -m sh -c "mount --bind /dev/null /dev/kvm &&
+    exec '$B/bin/weir' --state-dir '$S' up --memory 64M" || die "up without /dev/kvm"
+refused "weir: $dir/idle.cfg:2: type: /dev/kvm is not there or can't be used: *" \
+    w create "$dir/idle.cfg"
+cli_cfg disk 'name="disk"' 'kernel="weir-blkback"' driver_domain=1
+w create "$dir/disk.cfg" >/dev/null || die "a process without /dev/kvm"
+w down || die "down without /dev/kvm"
+S=$first
+
 # A manager that is killed leaves VMs behind; the next one ends them.
 create idle
 kill -9 "$(pgrep -f -- "weir-devd --state-dir $S")"
@@ -144,4 +156,6 @@ is_gone ex || die "it is there after its shutdown"
 create ex
 until_ok 20 pings || die "no answer again"
 w down || die down
+[ ! -e "$S" ] || die "left behind: $(ls "$S")"
+pgrep -af -- "--state-dir $S" && die "processes stay"
 echo "VMs: every end, bad input, disk and network of processes"
