@@ -15,17 +15,19 @@ crc() {
     gzip -1 -c "$1" | tail -c 8 | od -An -tu4 | awk '{ print $1 }'
 }
 
-console() { # PATTERN: until the console has it, 10 s at most
-    local i
-    for ((i = 0; i < 100; i++)); do
-        timeout 1 "$B/bin/weir" --state-dir "$state" console example \
-            </dev/null >"$dir/console" 2>&1 &
-        wait $!
-        grep -q "$1" "$dir/console" && return
+console() { # PATTERN: until the console has it, 30 s at most
+    local i pid
+    "$B/bin/weir" --state-dir "$state" console example </dev/null \
+        >"$dir/console" 2>&1 &
+    pid=$!
+    for ((i = 0; i < 300; i++)); do
+        ! grep -q "$1" "$dir/console" || break
         sleep 0.1
     done
-    cat "$dir/console" >&2
-    die "the console does not say: $1"
+    kill $pid
+    wait $pid 2>/dev/null
+    grep -q "$1" "$dir/console" ||
+        die "the console does not say: $1: $(cat "$dir/console")"
 }
 
 gone() { # the domain has ended, within 10 s

@@ -17,6 +17,7 @@ check "weir up" weir up /tmp/disk.cfg /tmp/net.cfg /tmp/web.cfg || weir_logs
 weir list
 
 cd /tmp
+until_ok 30 ping -c 1 -W 1 10.77.0.2
 check "answers ping" ping -c 2 -W 5 10.77.0.2
 until_ok 10 curl -s -m 2 -o index http://10.77.0.2/
 check "file fetched" curl -sS -m 60 -o random http://10.77.0.2/random
@@ -58,6 +59,7 @@ disk=['format=raw,vdev=xvda,access=ro,target=/dev/vda']
 vif=['bridge=br0,ip=10.77.0.2']
 EOT
 check "weir up, a VM" weir up /tmp/disk.cfg /tmp/net.cfg /tmp/web.cfg || weir_logs
+until_ok 30 ping -c 1 -W 1 10.77.0.2
 check "the VM answers ping" ping -c 2 -W 5 10.77.0.2
 until_ok 20 curl -s -m 2 -o index http://10.77.0.2/
 check "file fetched from the VM" curl -sS -m 60 -o random http://10.77.0.2/random
