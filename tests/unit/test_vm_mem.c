@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #define RAM   1024 /* pages */
@@ -81,6 +82,12 @@ static volatile uint8_t *seen(uint64_t gfn)
     return w.vm->base + (gfn << WEIR_PAGE_SHIFT);
 }
 
+/* For the kernel, as which KVM looks at it. */
+static bool writable(uint64_t gfn)
+{
+    return getrandom((void *)(uintptr_t)(seen(gfn) + 4000), 1, 0) == 1;
+}
+
 static uint8_t *frame(mfn_t m)
 {
     return hv_memory_at(&w.m.mem, m);
@@ -126,6 +133,8 @@ static void a_foreign_page_shows_that_frame_and_then_nothing(void **state)
     assert_int_equal(seen(gfn)[4095], 0x5a);
     assert_int_equal(seen(gfn)[-1], 0);
     assert_int_equal(seen(gfn)[4096], 0);
+    assert_true(writable(gfn));
+    assert_false(writable(gfn + 1));
     seen(gfn)[7] = 1;
     assert_int_equal(frame(there)[7], 1);
     assert_int_equal(put(gfn, foreign(there, false)), -EBUSY);
@@ -147,6 +156,7 @@ static void a_page_put_over_ram_gives_that_back(void **state)
     frame(there)[0] = 0x77;
     assert_int_equal(put(9, foreign(there, true)), 0);
     assert_int_equal(seen(9)[0], 0x77);
+    assert_false(writable(9));
     assert_int_equal(w.a->frames, frames - 1);
     assert_int_equal(hv_frames_get(&w.m.frames, was)->type, HV_FRAME_FREE);
     assert_int_equal(hv_vm_own_frame(w.vm, 9), 0);
