@@ -43,7 +43,7 @@
  *   of shared memory, -> 6 Closed.  A frontend that starts anew writes 1; a
  *   backend that is Closed then disconnects what may be left and goes to
  *   InitWait again.  A frontend may skip 3 and go to Connected at once (vif
- *   frontends do): ready is 3 or 4.
+ *   frontends must: Linux' netback overlooks 3): ready is 3 or 4.
  *
  * The values as an enum and the transitions as code: xenbus/state.h.
  */

@@ -122,7 +122,9 @@ static int publish(struct weir_front_dev *dev)
             return err;
         err = dev->ops->publish(dev, tx);
         if (err == 0)
-            err = set_state(dev, tx, WEIR_XENBUS_INITIALISED);
+            err = set_state(dev, tx,
+                            dev->ops->early ? WEIR_XENBUS_CONNECTED
+                                            : WEIR_XENBUS_INITIALISED);
         if (err != 0) {
             weir_xs_transaction_end(xs, tx, false);
             return err;

@@ -34,6 +34,10 @@ struct weir_front_ops {
     void (*disconnect)(struct weir_front_dev *dev);
     /* Backend changed what it may while connected (blk: sectors). NULL ok. */
     void (*changed)(struct weir_front_dev *dev);
+    /* Rings published are said to be Connected, not Initialised, which Linux'
+     * netback does not take notice of.  dev->state is Initialised all the
+     * same, until the backend is Connected. */
+    bool early;
 };
 
 struct weir_front_bus;

@@ -197,6 +197,7 @@ static const struct weir_front_ops ops = {
     .publish = nf_publish,
     .connect = nf_connect,
     .disconnect = nf_disconnect,
+    .early = true,
 };
 
 static int hex(char c)
