@@ -4,8 +4,11 @@
  */
 #include "tests/e2e/vm_suite.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
+#include "hypervisor/client/breakable.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 static void a_guest_runs_and_talks(void **state)
@@ -256,6 +259,46 @@ static void a_hole_reads_zero_and_a_write_there_ends_the_guest(void **state)
     assert_int_equal(vm_destroy(&other), 0);
 }
 
+static unsigned confined_threads(pid_t pid)
+{
+    char path[64], line[128];
+    unsigned n = 0;
+    DIR *tasks;
+
+    snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+    tasks = opendir(path);
+    assert_non_null(tasks);
+    for (struct dirent *e; (e = readdir(tasks));) {
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/status", (int)pid,
+                 atoi(e->d_name));
+        f = atoi(e->d_name) ? fopen(path, "r") : NULL;
+        while (f && fgets(line, sizeof(line), f))
+            n += strncmp(line, "Seccomp:\t2", 10) == 0;
+        if (f)
+            fclose(f);
+    }
+    closedir(tasks);
+    return n;
+}
+
+static void a_guests_threads_are_confined(void **state)
+{
+    struct weir_hv_create how = vm_how("confined");
+    struct vm v;
+
+    (void)state;
+    if (WEIR_SANITIZED)
+        skip();
+    how.vcpus = 3;
+    v = vm_start(&world, how);
+    /* A thread a vCPU, the domain's, and what KVM makes of them. */
+    assert_in_range(confined_threads(world.pid), 4, 6);
+    assert_int_equal(vm_destroy(&v), 0);
+    assert_int_equal(confined_threads(world.pid), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +321,7 @@ int main(void)
             ports_and_addresses_without_a_device_do_no_harm, clear),
         cmocka_unit_test_teardown(
             a_hole_reads_zero_and_a_write_there_ends_the_guest, clear),
+        cmocka_unit_test_teardown(a_guests_threads_are_confined, clear),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -14,10 +14,20 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static struct hv_world world;
+
+/* VM_TEST: the names of tests, with wildcards. */
+__attribute__((constructor)) static inline void choose(void)
+{
+    const char *names = getenv("VM_TEST");
+
+    if (names && *names)
+        cmocka_set_test_filter(names);
+}
 
 static inline int setup(void **state)
 {
