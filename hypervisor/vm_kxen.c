@@ -289,7 +289,7 @@ static int place_info(struct hv_vcpu *v)
     return rc;
 }
 
-static int place_timer(struct hv_vcpu *v)
+static int set_timer(struct hv_vcpu *v, uint64_t when_ns)
 {
     struct kvm_xen_vcpu_attr a = {.type = KVM_XEN_VCPU_ATTR_TYPE_TIMER};
 
@@ -297,6 +297,7 @@ static int place_timer(struct hv_vcpu *v)
     a.u.timer.port = v->xen.virq[WEIR_VIRQ_TIMER];
     pthread_mutex_unlock(&v->vm->d->m->lock);
     a.u.timer.priority = PRIORITY;
+    a.u.timer.expires_ns = when_ns;
     return vcpu_attr(v, &a);
 }
 
@@ -322,7 +323,7 @@ void hv_kxen_enter(struct hv_vcpu *v)
     if (rc == 0 && (todo & (HV_TODO_INFO | HV_TODO_VECTOR)))
         rc = place_info(v);
     if (rc == 0 && (todo & HV_TODO_TIMER))
-        rc = place_timer(v);
+        rc = set_timer(v, 0);
     if (rc < 0)
         hv_vm_crash(v->vm, "vCPU %u: KVM refuses its Xen state (error %d)",
                     v->id, -rc);
@@ -345,10 +346,8 @@ int hv_kxen_runstate_area(struct hv_vcpu *v, uint64_t gpa)
     return vcpu_attr(v, &a);
 }
 
-/* Only calls that KVM did not answer itself come here: the vCPU has no port
- * for its timer, so nothing would be told. */
+/* KVM answers these calls itself, but those that come by the port. */
 void hv_kxen_timer(struct hv_vcpu *v, uint64_t when_ns)
 {
-    (void)v;
-    (void)when_ns;
+    set_timer(v, when_ns);
 }
