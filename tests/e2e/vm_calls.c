@@ -291,6 +291,28 @@ int64_t vm_vcpu_op(struct vm *v, unsigned cmd, unsigned vcpu, void *arg,
     return vm_order(v, &o, arg, arg).rc;
 }
 
+void vm_start_cpu(struct vm *v, unsigned cpu)
+{
+    struct vm_order ping = {.op = VM_PING};
+    struct vm_answer where = vm_do(v, VM_WHERE, 0, 0);
+    struct weir_vcpu_hvm_context c = {.mode = WEIR_VCPU_HVM_MODE_64B};
+
+    c.u.x86_64.rip = where.v[0];
+    c.u.x86_64.rdi = cpu;
+    c.u.x86_64.cr0 = TINY_CR0;
+    c.u.x86_64.cr3 = where.v[1];
+    c.u.x86_64.cr4 = TINY_CR4;
+    c.u.x86_64.efer = TINY_EFER | 0x400;
+    c.u.x86_64.rflags = 2;
+    assert_int_equal(vm_vcpu_op(v, WEIR_VCPUOP_IS_UP, cpu, NULL, 0), 0);
+    assert_int_equal(vm_vcpu_op(v, WEIR_VCPUOP_INITIALISE, cpu, &c, sizeof(c)),
+                     0);
+    assert_int_equal(vm_vcpu_op(v, WEIR_VCPUOP_UP, cpu, NULL, 0), 0);
+    ping.cpu = (uint16_t)cpu;
+    assert_int_equal(vm_order(v, &ping, NULL, NULL).rc, 0);
+    assert_int_equal(vm_vcpu_op(v, WEIR_VCPUOP_IS_UP, cpu, NULL, 0), 1);
+}
+
 uint64_t vm_now(struct vm *v)
 {
     struct vm_answer r = vm_do(v, VM_NOW, 0, 0);

@@ -62,6 +62,8 @@ bool vm_process_pending(struct puppet *p, uint64_t port, uint64_t ns);
 /* nr(cmd, vcpu, &arg) */
 int64_t vm_vcpu_op(struct vm *v, unsigned cmd, unsigned vcpu, void *arg,
                    size_t n);
+/* Starts a secondary vCPU, which then takes orders. */
+void vm_start_cpu(struct vm *v, unsigned cpu);
 uint64_t vm_now(struct vm *v);
 
 int64_t vm_shutdown(struct vm *v, unsigned reason);

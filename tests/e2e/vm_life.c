@@ -296,6 +296,8 @@ static void a_guests_threads_are_confined(void **state)
     /* A thread a vCPU, the domain's, and what KVM makes of them. */
     assert_in_range(confined_threads(world.pid), 4, 6);
     assert_int_equal(vm_destroy(&v), 0);
+    for (int i = 0; i < 200 && confined_threads(world.pid) > 0; i++)
+        usleep(10000);
     assert_int_equal(confined_threads(world.pid), 0);
 }
 

@@ -57,26 +57,6 @@ static void enable_apic(struct vm *v, unsigned cpu)
     vm_do(v, VM_EOI, 1, 0);
 }
 
-static void by_hypercall(struct vm *v, unsigned cpu)
-{
-    struct vm_answer where = vm_do(v, VM_WHERE, 0, 0);
-    struct weir_vcpu_hvm_context c = {.mode = WEIR_VCPU_HVM_MODE_64B};
-
-    c.u.x86_64.rip = where.v[0];
-    c.u.x86_64.rdi = cpu;
-    c.u.x86_64.cr0 = TINY_CR0;
-    c.u.x86_64.cr3 = where.v[1];
-    c.u.x86_64.cr4 = TINY_CR4;
-    c.u.x86_64.efer = TINY_EFER | 0x400;
-    c.u.x86_64.rflags = 2;
-    assert_int_equal(vm_vcpu_op(v, WEIR_VCPUOP_IS_UP, cpu, NULL, 0), 0);
-    assert_int_equal(vm_vcpu_op(v, WEIR_VCPUOP_INITIALISE, cpu, &c, sizeof(c)),
-                     0);
-    assert_int_equal(vm_vcpu_op(v, WEIR_VCPUOP_UP, cpu, NULL, 0), 0);
-    expect_cpu(v, cpu);
-    assert_int_equal(vm_vcpu_op(v, WEIR_VCPUOP_IS_UP, cpu, NULL, 0), 1);
-}
-
 static void each_vcpu_knows_its_number(struct vm *v, unsigned n)
 {
     for (unsigned cpu = 0; cpu < n; cpu++) {
@@ -119,7 +99,7 @@ static void vcpus_start_by_hypercall(void **state)
         struct vm v = smp(n);
 
         for (unsigned cpu = n - 1; cpu > 0; cpu--)
-            by_hypercall(&v, cpu);
+            vm_start_cpu(&v, cpu);
         each_vcpu_knows_its_number(&v, n);
         assert_int_equal(vm_destroy(&v), 0);
     }
@@ -142,7 +122,7 @@ static void vcpus_that_are_not_there_are_refused(void **state)
     memset(arg, 0xff, sizeof(arg));
     assert_true(vm_vcpu_op(&v, WEIR_VCPUOP_INITIALISE, 1, arg, sizeof(arg)) <
                 0);
-    by_hypercall(&v, 1);
+    vm_start_cpu(&v, 1);
     assert_int_equal(
         vm_vcpu_op(&v, WEIR_VCPUOP_INITIALISE, 1, arg, sizeof(arg)) < 0, 1);
     assert_int_equal(vm_do(&v, VM_PING, 0, 0).rc, 0);
@@ -191,7 +171,7 @@ static void an_ipi_reaches_its_vcpu(void **state)
     assert_int_equal(
         vm_vcpu_op(&v, WEIR_VCPUOP_REGISTER_VCPU_INFO, 1, &info, sizeof(info)),
         0);
-    by_hypercall(&v, 1);
+    vm_start_cpu(&v, 1);
     enable_apic(&v, 1);
     /* At registration every word counts as pending. */
     vm_poke(&v, VM_PAGES + 128, 0);
@@ -229,7 +209,7 @@ static void spinning_vcpus_are_ended_at_once(void **state)
                                  .cpu = cpu,
                                  .a = WEIR_HYPERCALL_XEN_VERSION};
 
-        by_hypercall(&v, cpu);
+        vm_start_cpu(&v, cpu);
         assert_int_equal(vm_order(&v, &storm, NULL, NULL).rc, 0);
     }
     assert_int_equal(vm_do(&v, VM_PING, 0, 0).rc, 0);
@@ -245,7 +225,7 @@ static void one_vcpus_triple_fault_is_the_domains_end(void **state)
     struct vm_order triple = {.op = VM_TRIPLE, .cpu = 1};
 
     (void)state;
-    by_hypercall(&v, 1);
+    vm_start_cpu(&v, 1);
     vm_send(&v, &triple, NULL);
     vm_expect(&v, WEIR_DOM_CRASHED, "triple fault");
     assert_int_equal(vm_destroy(&v), 0);

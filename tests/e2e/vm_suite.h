@@ -29,10 +29,14 @@ __attribute__((constructor)) static inline void choose(void)
         cmocka_set_test_filter(names);
 }
 
+#ifndef VM_SUITE_MEMORY
+#define VM_SUITE_MEMORY "512M"
+#endif
+
 static inline int setup(void **state)
 {
     (void)state;
-    vm_world_start(&world, "512M");
+    vm_world_start(&world, VM_SUITE_MEMORY);
     return 0;
 }
 

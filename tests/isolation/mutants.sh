@@ -76,6 +76,8 @@ vm_mutant() {
 }
 vm_mutant vm-unmap vm_grants nothing_is_seen_after_the_unmap \
     a_vm_page_appears_alone_in_a_vm
+vm_mutant vm-unmap vm_watch an_unmapped_page_is_gone_for_all_vcpus \
+    a_dead_granters_page_is_not_followed a_page_given_back_is_gone_for_all_vcpus
 vm_mutant vm-span vm_grants a_process_page_appears_alone_in_a_vm \
     a_vm_page_appears_alone_in_a_vm a_page_over_own_ram_replaces_that_page_alone
 vm_mutant vm-readonly vm_grants a_read_only_page_is_not_written

@@ -12,8 +12,9 @@
 #define VM_ANSWER_MARK 0xb6d4f2e1u
 #define VM_DATA        512 /* bytes of data, both ways */
 /* Where an order's data is put and an answer's comes from. */
-#define VM_SCRATCH 0x300000u
-#define VM_SHARED  0x310000u /* shared info, from the start */
+#define VM_SCRATCH  0x300000u
+#define VM_WATCH_AT 0x302000u
+#define VM_SHARED   0x310000u /* shared info, from the start */
 /* In place of rc: an exception ended the order; v0 vector, v1 error code,
  * v2 cr2, v3 rip. */
 #define VM_TRAPPED INT64_MIN
@@ -41,6 +42,9 @@ enum vm_op {
     VM_TRIPLE, /* no vectors, then an exception: no answer */
     VM_SPIN,   /* interrupts off, for ever: no answer */
     VM_STORM,  /* a call for ever, as VM_CALL: no answer */
+    VM_WATCH,  /* a: address of a word, b: what its upper half may not be: the
+                  vCPU looks at it for ever at full speed, and counts in struct
+                  vm_watch at VM_WATCH_AT: no answer */
     VM_WHERE,  /* v0: tiny_secondary, v1: tiny_pml4, v2: tiny_trampoline,
                   v3: tiny_gdt */
 };
@@ -51,6 +55,10 @@ struct vm_order {
     uint16_t in, out; /* bytes of data that follow, and are wanted */
     uint32_t serial;
     uint64_t a, b, c, d, e, f, g;
+};
+
+struct vm_watch {
+    uint64_t looks, found, last;
 };
 
 struct vm_answer {

@@ -211,7 +211,31 @@ static void registers(struct vm_order *o, struct vm_answer *r)
     }
 }
 
-static void no_return(struct vm_order *o)
+static volatile uint64_t *watched;
+static uint64_t forbidden;
+
+static void watch(struct tiny_cpu *cpu)
+{
+    volatile struct vm_watch *w = (void *)(uintptr_t)VM_WATCH_AT;
+
+    (void)cpu;
+    for (;;) {
+        uint64_t word = *watched;
+
+        w->looks++;
+        if (word >> 32 == forbidden) {
+            w->last = word;
+            w->found++;
+        }
+    }
+}
+
+static void not_called(struct tiny_cpu *cpu)
+{
+    (void)cpu;
+}
+
+static void no_return(struct tiny_cpu *cpu, struct vm_order *o)
 {
     static const struct {
         uint16_t limit;
@@ -221,6 +245,11 @@ static void no_return(struct vm_order *o)
     switch (o->op) {
     case VM_TRIPLE:
         __asm__ volatile("lidt %0\n\tud2" ::"m"(none));
+        break;
+    case VM_WATCH:
+        watched = (void *)(uintptr_t)o->a;
+        forbidden = o->b;
+        tiny_leave(cpu, watch, not_called);
         break;
     case VM_SPIN:
         __asm__ volatile("cli\n1:\tjmp 1b");
@@ -283,7 +312,7 @@ static void of_cpu(struct doing *w)
         ((void (*)(void))(uintptr_t)o->a)();
         break;
     default:
-        no_return(o);
+        no_return(w->cpu, o);
     }
 }
 
@@ -371,9 +400,12 @@ static void secondary(struct tiny_cpu *cpu)
 static void hand_on(struct tiny_cpu *cpu, struct job *j,
                     const struct vm_order *o)
 {
+    while (weir_load_acquire32(&j->done) != j->given)
+        nap(cpu, NULL, SECONDARY_NAP);
     j->o = *o;
     weir_store_release32(&j->given, j->given + 1);
-    if (o->op == VM_SPIN || o->op == VM_STORM || o->op == VM_TRIPLE) {
+    if (o->op == VM_SPIN || o->op == VM_STORM || o->op == VM_TRIPLE ||
+        o->op == VM_WATCH) {
         j->r = (struct vm_answer){.mark = VM_ANSWER_MARK, .serial = o->serial};
         return;
     }
