@@ -14,7 +14,7 @@ lab_begin "drivervm-$part"
 lab_guest tree fio
 lab_ext4 "$lab_dir/tree" "$lab_dir/root.img" 384M
 lab_guest_initrd
-lab_guest_driver driver
+lab_guest_driver driver "$part"
 lab_pack "$lab_dir/driver"
 head -c 64M /dev/urandom >"$lab_dir/data.img"
 

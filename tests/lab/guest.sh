@@ -2,7 +2,7 @@
 #
 #   lab_guest ROOT PROGRAM...   a tree that boots as a guest: $lab_dir/ROOT
 #   lab_guest_initrd            $lab_dir/initrd.cpio.gz: mounts root=
-#   lab_guest_driver ROOT P...  one that boots as a driver domain
+#   lab_guest_driver ROOT PART  one that boots as a driver domain
 # The tree becomes an ext4 image (lab_ext4) or an initramfs (lab_pack).  The
 # kernel is $lab_vmlinuz as it came.
 lab_guest() {
@@ -24,11 +24,20 @@ lab_guest_initrd() {
     lab_pack "$lab_dir/initrd"
 }
 
-# A tree that boots as a driver domain with the kernel's own backends.
-lab_guest_driver() { # ROOT PROGRAM...
+# A tree that boots as a driver domain, with the kernel's own backends or Weir's:
+# lab_guest_driver ROOT stock|weir
+lab_guest_driver() {
     local root=$lab_dir/$1
-    lab_guest "$@" xenstore-ls xenstore-read xenstore-write xenstore-list \
+    lab_guest "$1" xenstore-ls xenstore-read xenstore-write xenstore-list \
         xenstore-exists xenstore-watch modprobe
     cp "$lab_here/in/guest/backend" "$root/lab"
-    lab_modules "$root" xen-blkback xen-netback bridge
+    lab_modules "$root" bridge
+    case $2 in
+    stock) lab_modules "$root" xen-blkback xen-netback ;;
+    weir)
+        lab_modules "$root" xen-privcmd xenfs xen-evtchn xen-gntdev \
+            xen-gntalloc tun
+        lab_bin "$root" "$B/bin/weir-blkback" "$B/bin/weir-netback"
+        ;;
+    esac
 }

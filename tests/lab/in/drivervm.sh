@@ -39,13 +39,21 @@ broken() {
 }
 check "driver VM created" weir create /tmp/drv.cfg || broken
 check "driver VM boots" guest_open drv 90 || broken
-guest_do drv 10 'cat /run/backend.log; lsmod; ip -br link'
+guest_do drv 10 'cat /run/*.log; lsmod; ip -br link'
 check "guest created" weir create /tmp/deb.cfg || broken
 check "guest boots on the driver VM's disk" guest_open deb 90 || broken
-guest_do drv 10 'cat /run/backend.log; xenstore-ls backend; dmesg | tail -n 20'
+guest_do drv 10 'cat /run/*.log; xenstore-ls backend; dmesg | tail -n 20'
 
-check "driver VM runs the kernel's backends" guest_do drv 10 \
-    'lsmod | grep xen_blkback && lsmod | grep xen_netback'
+case $(cat /lab/part) in
+stock)
+    check "driver VM runs the kernel's backends" guest_do drv 10 \
+        'lsmod | grep xen_blkback && lsmod | grep xen_netback'
+    ;;
+weir)
+    check "driver VM runs weir-blkback and weir-netback" guest_do drv 10 \
+        'pidof weir-blkback && pidof weir-netback && ! lsmod | grep -e xen_blkback -e xen_netback'
+    ;;
+esac
 check "root is ext4 on xvda" \
     guest_do deb 10 'grep "^/dev/xvda / ext4 rw" /proc/mounts'
 check "ping through the driver VM" \
@@ -62,7 +70,7 @@ weir network-list
 check "weir shutdown of the guest" weir shutdown deb
 check "it is down" until_ok 30 guest_is_gone deb
 guest_close deb
-guest_do drv 10 'cat /run/backend.log; dmesg | tail -n 20; ip -br link'
+guest_do drv 10 'cat /run/*.log; dmesg | tail -n 20; ip -br link'
 check "its devices are gone from the driver VM" guest_do drv 10 \
     "$(guest_until '! ls /sys/class/net | grep vif')"
 check "weir shutdown of the driver VM" weir shutdown drv
