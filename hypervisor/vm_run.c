@@ -44,23 +44,24 @@ static unsigned privilege(struct hv_vcpu *v)
     return regs_of(v)->rflags & RFLAGS_VM ? 3 : s->ss.dpl;
 }
 
+/* 64-bit callers only: others have other structs. */
+static int64_t call(struct hv_vcpu *v, bool wide, unsigned cpl, uint64_t nr,
+                    const uint64_t a[5])
+{
+    weir_count64(&v->calls, 1);
+    if (cpl != 0)
+        return -WEIR_EPERM;
+    return wide ? hv_vmcall(v, nr, a) : -WEIR_ENOSYS;
+}
+
 static void port_call(struct hv_vcpu *v)
 {
     const struct kvm_sregs *s = &v->run->s.regs.sregs;
     struct kvm_regs *r = regs_of(v);
     bool wide = (s->efer & EFER_LMA) && s->cs.l;
-    uint64_t a[5] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8};
-    int64_t result = -WEIR_EPERM;
+    const uint64_t a[5] = {r->rdi, r->rsi, r->rdx, r->r10, r->r8};
+    int64_t result = call(v, wide, privilege(v), r->rax, a);
 
-    if (!wide) {
-        const uint64_t narrow[5] = {r->rbx, r->rcx, r->rdx, r->rsi, r->rdi};
-
-        for (int i = 0; i < 5; i++)
-            a[i] = (uint32_t)narrow[i];
-    }
-    weir_count64(&v->calls, 1);
-    if (privilege(v) == 0)
-        result = hv_vmcall(v, wide ? r->rax : (uint32_t)r->rax, a);
     r->rax = wide ? (uint64_t)result : (uint32_t)result;
     v->run->kvm_dirty_regs |= KVM_SYNC_X86_REGS;
 }
@@ -79,15 +80,10 @@ static void xen_call(struct hv_vcpu *v)
 {
     struct kvm_xen_exit *x = &v->run->xen;
     uint64_t a[5];
-    int64_t result = -WEIR_EPERM;
 
-    weir_count64(&v->calls, 1);
     memcpy(a, x->u.hcall.params, sizeof(a));
-    for (int i = 0; i < 5 && !x->u.hcall.longmode; i++)
-        a[i] = (uint32_t)a[i];
-    if (x->u.hcall.cpl == 0)
-        result = hv_vmcall(v, x->u.hcall.input, a);
-    x->u.hcall.result = (uint64_t)result;
+    x->u.hcall.result = (uint64_t)call(v, x->u.hcall.longmode, x->u.hcall.cpl,
+                                       x->u.hcall.input, a);
 }
 
 /* ---- ports and memory that are not there -------------------------------- */

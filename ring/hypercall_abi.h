@@ -19,6 +19,9 @@
  * and what was done before it stays done.  Domid fields: WEIR_DOMID_SELF, or
  * the caller's own.
  *
+ * Not offered (-WEIR_ENOSYS): multicalls, stopping a vCPU, periodic timers,
+ * non-maskable and physical interrupts.
+ *
  * What each command takes: below, with its struct.  Grant operations (20) are
  * in grant_abi.h, event-channel operations (32) in event_abi.h.
  */
@@ -155,7 +158,7 @@ struct weir_xen_memory_domain {
 enum weir_xenmapspace {
     WEIR_XENMAPSPACE_SHARED_INFO = 0,
     WEIR_XENMAPSPACE_GRANT_TABLE = 1, /* idx: frame of the table */
-    WEIR_XENMAPSPACE_GMFN = 2,        /* idx: own frame to move */
+    WEIR_XENMAPSPACE_GMFN = 2,        /* idx: own frame to move; -WEIR_EINVAL */
     WEIR_XENMAPSPACE_GMFN_RANGE = 3,
     WEIR_XENMAPSPACE_GMFN_FOREIGN = 4, /* privileged */
     WEIR_XENMAPSPACE_DEV_MMIO = 5,
@@ -328,7 +331,10 @@ struct weir_xen_hvm_param {
     uint64_t value; /* IN or OUT */
 };
 
-#define WEIR_HVM_PARAM_CALLBACK_IRQ   0u /* type << 56 | vector */
+/* type << 56 | vector: interrupts the vCPU as long as its upcall is pending.
+ * Without WEIR_XENFEAT_HVM_CALLBACK_VECTOR it comes by the vCPU's local APIC,
+ * where the guest has to end it, as with an upcall vector of the vCPU. */
+#define WEIR_HVM_PARAM_CALLBACK_IRQ   0u
 #define WEIR_HVM_PARAM_STORE_PFN      1u /* this and the next: read only */
 #define WEIR_HVM_PARAM_STORE_EVTCHN   2u
 #define WEIR_HVM_PARAM_CONSOLE_PFN    17u
