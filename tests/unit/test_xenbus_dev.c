@@ -372,6 +372,39 @@ static void test_announced_device_without_resources_goes_at_once(void **state)
     stop_backend();
 }
 
+/* xl removes it as soon as it reads Closed, whoever else is about to write. */
+static void test_directory_that_was_removed_does_not_come_back(void **state)
+{
+    struct weir_resource r = resource(WEIR_RES_DETACH);
+
+    (void)state;
+    start_backend();
+    front_state("3");
+    step();
+    front_state("6");
+    step();
+    expect(BPATH "/state", "6");
+    assert_int_equal(weir_fake_store_rm(t.store, BPATH), 0);
+    assert_int_equal(weir_backend_give(t.be, &r, NULL, 0), 0);
+    expect(BPATH "/state", "");
+    step();
+    expect(BPATH "/state", "");
+    stop_backend();
+}
+
+static void test_failure_writes_into_no_removed_directory(void **state)
+{
+    (void)state;
+    start_backend();
+    t.connect_result = -EINVAL;
+    front_state("3");
+    assert_int_equal(weir_fake_store_rm(t.store, BPATH), 0);
+    step();
+    expect(BPATH "/error", "");
+    expect(BPATH "/state", "");
+    stop_backend();
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -384,6 +417,8 @@ int main(void)
         TEST(test_announced_device_waits_for_its_resources),
         TEST(test_frontend_of_a_predecessor_starts_over_announced_too),
         TEST(test_announced_device_without_resources_goes_at_once),
+        TEST(test_directory_that_was_removed_does_not_come_back),
+        TEST(test_failure_writes_into_no_removed_directory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
