@@ -4,7 +4,10 @@ weir_ready() {
     for m in virtio_pci virtio_blk tun bridge kvm-amd; do
         modprobe $m
     done
-    ip link add br0 type bridge
+    # An address of its own: a bridge takes its ports' else, and vifs all have
+    # the same, here and inside of a driver VM, whose bridge would keep the
+    # answers to itself.
+    ip link add br0 address 02:00:0a:4d:00:01 type bridge
     ip addr add 10.77.0.1/24 dev br0
     ip link set br0 up
     cat >/tmp/disk.cfg <<EOT
