@@ -180,7 +180,7 @@ static int close_port(struct hv_vm *vm, evtchn_port_t port)
     hv_vm_unwatch_port(vm, port);
     lock(vm);
     if (p.state == HV_PORT_VIRQ)
-        vm->vcpu[p.vcpu].xen.virq[p.virq] = 0;
+        vm->vcpu[per_vcpu(p.virq) ? p.vcpu : 0].xen.virq[p.virq] = 0;
     hv_domain_close_port(vm->d, port);
     forget(vm, port);
     unlock(vm);

@@ -230,6 +230,21 @@ static void events_come_where_kvm_refuses_descriptors(void **state)
         assert_true(pending(w.a, a));
 }
 
+/* Such a port may have been moved: its virtual interrupt is vCPU 0's. */
+static void a_closed_virq_can_be_bound_again(void **state)
+{
+    struct weir_evtchn_bind_virq v = {.virq = 3};
+    struct weir_evtchn_bind_vcpu to = {.vcpu = 1};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(evt(w.a, WEIR_EVTCHNOP_BIND_VIRQ, &v, sizeof(v)), 0);
+        to.port = v.port;
+        assert_int_equal(evt(w.a, WEIR_EVTCHNOP_BIND_VCPU, &to, sizeof(to)), 0);
+        assert_int_equal(close_port(w.a, v.port), 0);
+    }
+}
+
 static void a_timer_fires_once(void **state)
 {
     struct weir_evtchn_bind_virq v = {WEIR_VIRQ_TIMER, 0, 0};
@@ -324,6 +339,7 @@ int main(void)
         K(ports_are_limited_and_what_kvm_knows_goes_with_them),
         S(events_come_where_kvm_refuses_descriptors),
         K(events_come_where_kvm_refuses_descriptors),
+        S(a_closed_virq_can_be_bound_again),
         S(a_timer_fires_once),
         K(kvm_takes_over_when_shared_info_is_in_place),
         K(kvm_is_told_by_the_vcpus_own_thread),
