@@ -37,14 +37,19 @@ static int copy_page(struct hv_vm *vm, uint64_t gpa, void *buf, size_t len,
     return rc;
 }
 
+static bool copies(uint64_t linear, unsigned above)
+{
+    return (uint64_t)((int64_t)(linear << above) >> above) == linear;
+}
+
 static int linear_to_gpa(struct hv_vcpu *v, uint64_t linear, uint64_t *gpa)
 {
     struct kvm_translation t = {.linear_address = linear};
+
     /* KVM ignores what a processor faults at: bits above those it translates,
      * which are copies of the highest of them (48, or 57 with LA57). */
-    unsigned above = v->run->s.regs.sregs.cr4 & CR4_LA57 ? 7 : 16;
-
-    if ((uint64_t)((int64_t)(linear << above) >> above) != linear)
+    if (!copies(linear, 16) &&
+        !(copies(linear, 7) && v->run->s.regs.sregs.cr4 & CR4_LA57))
         return -EFAULT;
     if (ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
         return -EFAULT;

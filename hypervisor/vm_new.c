@@ -78,6 +78,7 @@ static int new_vcpu(struct hv_vm *vm, struct hv_vcpu *v)
         v->run = NULL;
         return -errno;
     }
+    /* One ioctl more for a call costs more than all of these with each exit. */
     v->run->kvm_valid_regs = KVM_SYNC_X86_REGS | KVM_SYNC_X86_SREGS;
     return hv_vcpu_cpuid(v);
 }
