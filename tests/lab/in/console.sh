@@ -3,6 +3,8 @@
 #
 #   guest_open NAME [SECONDS]         opens the console, waits for the guest
 #   guest_do NAME SECONDS COMMAND     its output; its exit code; 99: no answer
+#                                     within the time, or five times that: CI
+#                                     machines may be shared
 #   guest_start NAME COMMAND          does not wait; guest_wait NAME SECONDS
 #   guest_close NAME
 # A guest's console is kept in /tmp/NAME.con, and in the machine's log.
@@ -22,7 +24,7 @@ guest_open() {
     weir console "$1" <"/tmp/$1.in" 2>&1 |
         tee "/tmp/$1.con" >/dev/console &
     echo $! >>"/tmp/$1.pids"
-    until_ok "${2:-60}" grep -q '^@ready' "/tmp/$1.con"
+    until_ok "${2:-300}" grep -q '^@ready' "/tmp/$1.con"
 }
 
 guest_close() {
@@ -37,7 +39,7 @@ guest_start() {
 }
 
 guest_wait() {
-    until_ok "$2" grep -q "^@$guest_seq [0-9]" "/tmp/$1.con" || {
+    until_ok $(($2 * 5)) grep -q "^@$guest_seq [0-9]" "/tmp/$1.con" || {
         echo "$1 gives no answer within $2 s"
         return 99
     }
@@ -51,23 +53,23 @@ guest_do() {
     guest_wait "$1" "$2"
 }
 
-# A shell line for a guest: waits up to 10 s until CONDITION holds.
+# A shell line for a guest: waits up to 50 s until CONDITION holds.
 guest_until() {
-    echo "n=0; until $1; do n=\$((n+1)); [ \$n -lt 50 ] || exit 1; sleep 0.2; done"
+    echo "n=0; until $1; do n=\$((n+1)); [ \$n -lt 250 ] || exit 1; sleep 0.2; done"
 }
 
 # 64 MiB each way between the bridge and a file on the guest's disk.  Who
 # listens has an input that never ends, for at its end nc would close.
 guest_send() { # NAME ADDRESS SOURCE SUM
     guest_start "$1" \
-        "mkfifo /tmp/open; timeout 100 nc -l -p 5000 <>/tmp/open >/root/data"
-    until_ok 100 sh -c "nc $2 5000 <$3" && guest_wait "$1" 60 &&
+        "mkfifo /tmp/open; timeout 500 nc -l -p 5000 <>/tmp/open >/root/data"
+    until_ok 500 sh -c "nc $2 5000 <$3" && guest_wait "$1" 60 &&
         guest_do "$1" 60 "sha256sum /root/data" | grep "$4"
 }
 
 guest_receive() { # NAME BRIDGE-ADDRESS SUM
     mkfifo /tmp/open
-    timeout 100 nc -l -p 5001 <>/tmp/open >/tmp/data &
+    timeout 500 nc -l -p 5001 <>/tmp/open >/tmp/data &
     guest_nc=$!
     sleep 1
     guest_do "$1" 120 "nc $2 5001 </root/data" && wait $guest_nc &&

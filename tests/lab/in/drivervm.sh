@@ -38,10 +38,10 @@ broken() {
     lab_over
 }
 check "driver VM created" weir create /tmp/drv.cfg || broken
-check "driver VM boots" guest_open drv 90 || broken
+check "driver VM boots" guest_open drv || broken
 guest_do drv 10 'cat /run/*.log; lsmod; ip -br link'
 check "guest created" weir create /tmp/deb.cfg || broken
-check "guest boots on the driver VM's disk" guest_open deb 90 || broken
+check "guest boots on the driver VM's disk" guest_open deb || broken
 guest_do drv 10 'cat /run/*.log; xenstore-ls backend; dmesg | tail -n 20'
 
 case $(cat /lab/part) in
@@ -68,13 +68,13 @@ weir block-list
 weir network-list
 
 check "weir shutdown of the guest" weir shutdown deb
-check "it is down" until_ok 30 guest_is_gone deb
+check "it is down" until_ok 150 guest_is_gone deb
 guest_close deb
 guest_do drv 10 'cat /run/*.log; dmesg | tail -n 20; ip -br link'
 check "its devices are gone from the driver VM" guest_do drv 10 \
     "$(guest_until '! ls /sys/class/net | grep vif')"
 check "weir shutdown of the driver VM" weir shutdown drv
-check "it is down" until_ok 30 guest_is_gone drv
+check "it is down" until_ok 150 guest_is_gone drv
 guest_close drv
 check "weir down" weir down || weir_logs
 lab_over

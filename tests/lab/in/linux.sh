@@ -29,7 +29,7 @@ deb() {
 check "weir up" weir up /tmp/disk.cfg /tmp/net.cfg || weir_logs
 check "weir create" weir create /tmp/deb.cfg || weir_logs
 weir list
-check "boots to its shell" guest_open deb 90 || {
+check "boots to its shell" guest_open deb || {
     weir list
     weir_logs
     weir store ls /
@@ -83,16 +83,16 @@ weir network-list
 boot=$(sed -n 's/^@ready //p' /tmp/deb.con)
 id=$(guest_id deb)
 check "weir reboot" weir reboot deb
-check "it is built anew" until_ok 40 guest_is_other deb "$id"
+check "it is built anew" until_ok 150 guest_is_other deb "$id"
 guest_close deb
-check "boots again" guest_open deb 90
+check "boots again" guest_open deb
 rebooted() {
     [ "$(sed -n 's/^@ready //p' /tmp/deb.con)" != "$boot" ] &&
         deb 60 "sha256sum /root/data" | grep "$(cat /lab/data.sum)"
 }
 check "another boot, the same disk" rebooted
 check "weir shutdown" weir shutdown deb
-check "it is down" until_ok 30 guest_is_gone deb
+check "it is down" until_ok 150 guest_is_gone deb
 guest_close deb
 check "weir down" weir down || weir_logs
 lab_over

@@ -27,7 +27,7 @@ xen_until() {
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$(date +%s)" -lt $xen_end ] || return 1
-        sleep 0.5
+        sleep 1
     done
 }
 
@@ -36,18 +36,28 @@ xen_console() {
     tr -d '\r' <"/var/log/xen/console/guest-$1.log"
 }
 
-# Waits until the guest has printed a line that begins with WORD, and hands its
-# results on as this machine's own.  xen_results GUEST WORD SECONDS
-xen_results() {
-    xen_until "$3" xen_said "$1" "$2"
-    xen_code=$?
+# The guest's new results as this machine's own.
+xen_forward() {
     xen_console "$1" | grep -E '^(PASS|FAIL|SKIP) ' >/tmp/results
     tail -n "+$((${xen_told:-0} + 1))" /tmp/results | while read -r xen_line; do
         lab_say "${xen_line%% *} $1: ${xen_line#* }"
     done
     xen_told=$(wc -l </tmp/results)
-    [ $xen_code = 0 ] || fail "$1 says $2" "not within $3 s"
-    return $xen_code
+}
+
+# Waits until the guest has printed a line that begins with WORD, and hands its
+# results on.  xen_results GUEST WORD SECONDS
+xen_results() {
+    xen_end=$(($(date +%s) + $3))
+    until xen_said "$1" "$2"; do
+        xen_forward "$1"
+        [ "$(date +%s)" -lt $xen_end ] || {
+            fail "$1 says $2" "not within $3 s"
+            return 1
+        }
+        sleep 2
+    done
+    xen_forward "$1"
 }
 
 xen_said() {
