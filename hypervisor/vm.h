@@ -118,10 +118,13 @@ struct hv_vcpu {
     int fd;
     struct kvm_run *run; /* registers in s.regs: valid on every exit */
     pthread_t thread;
-    bool started;            /* thread exists; domain's thread */
-    uint32_t tid;            /* of its thread, 0 when that is not there */
-    int wake;                /* eventfd: hv_vcpu_kick adds to it */
-    uint32_t state;          /* enum hv_vcpu_state; atomic */
+    bool started;   /* thread exists; domain's thread */
+    uint32_t tid;   /* of its thread, 0 when that is not there */
+    int wake;       /* eventfd: hv_vcpu_kick adds to it */
+    uint32_t state; /* enum hv_vcpu_state; atomic */
+    /* Own thread, during one exit: the linear page translated last, plus 1,
+     * and where it is. */
+    uint64_t linear, gpa;
     struct hv_vcpu_boot *up; /* vm->lock: registers to start with */
     uint64_t exits, calls;   /* own thread; read by main */
     uint64_t refused;        /* accesses to devices that are not there */

@@ -51,9 +51,13 @@ static int linear_to_gpa(struct hv_vcpu *v, uint64_t linear, uint64_t *gpa)
     if (!copies(linear, 16) &&
         !(copies(linear, 7) && v->run->s.regs.sregs.cr4 & CR4_LA57))
         return -EFAULT;
-    if (ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
-        return -EFAULT;
-    *gpa = t.physical_address;
+    if (v->linear != (linear >> WEIR_PAGE_SHIFT) + 1) {
+        if (ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
+            return -EFAULT;
+        v->linear = (linear >> WEIR_PAGE_SHIFT) + 1;
+        v->gpa = t.physical_address & ~(uint64_t)(WEIR_PAGE_SIZE - 1);
+    }
+    *gpa = v->gpa | linear % WEIR_PAGE_SIZE;
     return 0;
 }
 

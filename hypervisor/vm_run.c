@@ -260,6 +260,7 @@ static void loop(struct hv_vcpu *v)
             continue;
         }
         hv_vcpu_look(v);
+        v->linear = 0;
         hv_vcpu_xen_enter(v);
         if (ioctl(v->fd, KVM_RUN, 0) < 0) {
             failed(v, errno);
