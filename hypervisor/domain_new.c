@@ -152,7 +152,7 @@ static struct hv_domain *domain_alloc(struct hv_machine *m,
                        how->max_ports ? how->max_ports : HV_DEFAULT_PORTS) ||
         hv_track_init(&d->track,
                       how->max_maps ? how->max_maps : HV_DEFAULT_MAPS,
-                      m->frames.count) ||
+                      how->kind == WEIR_DOM_VM ? 0 : m->frames.count) ||
         hv_console_init(&d->console)) {
         hv_domain_free(d);
         return NULL;

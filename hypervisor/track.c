@@ -13,8 +13,8 @@ int hv_track_init(struct hv_track *t, uint32_t max, uint64_t frames)
     t->max = max;
     t->free_head = NO_HANDLE;
     /* Windows start one page off a 2 MiB border: one region more. */
-    t->nregions = frames / HV_FRAMES_PER_TABLE + 2;
-    t->regions = calloc((t->nregions + 63) / 64, sizeof(*t->regions));
+    t->nregions = frames ? frames / HV_FRAMES_PER_TABLE + 2 : 0;
+    t->regions = calloc(t->nregions / 64 + 1, sizeof(*t->regions));
     return t->regions ? 0 : -ENOMEM;
 }
 

@@ -43,6 +43,8 @@ struct hv_track {
 
 #define HV_FRAMES_PER_TABLE 512 /* of one x86 page-table page */
 
+/* frames: of its window.  0: it has none, and no page tables are charged (a
+ * VM's are those of its address space, wherever the frames are). */
 int hv_track_init(struct hv_track *t, uint32_t max, uint64_t frames);
 void hv_track_fini(struct hv_track *t);
 
