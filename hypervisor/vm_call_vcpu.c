@@ -119,7 +119,7 @@ static int64_t initialise(struct hv_vcpu *v, struct hv_vcpu *to, uint64_t arg)
 static void move_info(struct hv_vcpu *to, struct weir_vcpu_info *info,
                       mfn_t frame, uint64_t gpa)
 {
-    memcpy(info, to->xen.info, sizeof(*info));
+    memmove(info, to->xen.info, sizeof(*info)); /* may overlap */
     to->xen.info = info;
     to->xen.info_frame = frame;
     to->xen.info_gpa = gpa;
