@@ -24,7 +24,7 @@ console() { # PATTERN: until the console has it, 30 s at most
         ! grep -q "$1" "$dir/console" || break
         sleep 0.1
     done
-    kill $pid
+    kill $pid 2>/dev/null
     wait $pid 2>/dev/null
     grep -q "$1" "$dir/console" ||
         die "the console does not say: $1: $(cat "$dir/console")"

@@ -49,7 +49,7 @@ EOT
         ! grep -q "$3" "$dir/console" || break
         sleep 0.1
     done
-    kill $pid
+    kill $pid 2>/dev/null
     wait $pid 2>/dev/null
     [ "$state" = "$2" ] ||
         die "$1: $state, not $2: $(cat "$dir/console"; weir list)"
