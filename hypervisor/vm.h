@@ -125,6 +125,7 @@ struct hv_vcpu {
     /* Own thread, during one exit: the linear page translated last, plus 1,
      * and where it is. */
     uint64_t linear, gpa;
+    uint64_t seen_rip;       /* own thread: of the exit before */
     struct hv_vcpu_boot *up; /* vm->lock: registers to start with */
     uint64_t exits, calls;   /* own thread; read by main */
     uint64_t refused;        /* accesses to devices that are not there */

@@ -22,6 +22,7 @@
 #define EXIT_MEMORY_FAULT 39
 #define EFER_LMA          (1u << 10)
 #define RFLAGS_VM         (1u << 17)
+#define RESET_RIP         0xfff0
 
 static struct kvm_regs *regs_of(struct hv_vcpu *v)
 {
@@ -178,6 +179,17 @@ static void msr(struct hv_vcpu *v, bool write)
     v->run->msr.data = value;
 }
 
+/* On AMD KVM resets the vCPU first. */
+static void triple_fault(struct hv_vcpu *v)
+{
+    if (rip(v) == RESET_RIP)
+        hv_vm_crash(v->vm, "vCPU %u: triple fault, some time after rip 0x%llx",
+                    v->id, (unsigned long long)v->seen_rip);
+    else
+        hv_vm_crash(v->vm, "vCPU %u: triple fault at rip 0x%llx", v->id,
+                    rip(v));
+}
+
 static void answer(struct hv_vcpu *v)
 {
     struct kvm_run *run = v->run;
@@ -201,8 +213,7 @@ static void answer(struct hv_vcpu *v)
     case KVM_EXIT_IRQ_WINDOW_OPEN:
         break;
     case KVM_EXIT_SHUTDOWN:
-        hv_vm_crash(v->vm, "vCPU %u: triple fault at rip 0x%llx", v->id,
-                    rip(v));
+        triple_fault(v);
         break;
     case KVM_EXIT_FAIL_ENTRY:
         hv_vm_crash(
@@ -270,6 +281,7 @@ static void loop(struct hv_vcpu *v)
         if (weir_load_relaxed32(&v->state) != HV_VCPU_UP)
             weir_store_relaxed32(&v->state, HV_VCPU_UP);
         answer(v);
+        v->seen_rip = rip(v);
     }
 }
 

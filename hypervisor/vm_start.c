@@ -112,6 +112,7 @@ void hv_vcpu_first(struct hv_vcpu *v)
     struct hv_vcpu_boot b;
 
     hv_vcpu_flat(&b, v->vm->entry, v->vm->start_info);
+    v->seen_rip = v->vm->entry;
     if (set_registers(v, &b) < 0)
         hv_vm_crash(v->vm, "vCPU 0 can't start (error %d)", errno);
     weir_store_relaxed32(&v->state, HV_VCPU_UP);
