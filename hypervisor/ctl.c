@@ -143,7 +143,7 @@ static bool send_out(struct hv_ctl *c, struct hv_conn *conn,
 }
 
 /* A packet into c->in, and one descriptor that came with it: there is room for
- * no more, so the kernel drops others. */
+ * no more (in the padding two would fit), so the kernel drops others. */
 static ssize_t receive(struct hv_ctl *c, const struct hv_conn *conn, int *fd)
 {
     union {
@@ -155,7 +155,7 @@ static ssize_t receive(struct hv_ctl *c, const struct hv_conn *conn, int *fd)
         .msg_iov = &iov,
         .msg_iovlen = 1,
         .msg_control = &ctl,
-        .msg_controllen = sizeof(ctl),
+        .msg_controllen = CMSG_LEN(sizeof(int)),
     };
     struct cmsghdr *cm;
     ssize_t n = recvmsg(conn->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

@@ -4,6 +4,7 @@
  * the machine's lock is held, when a domain's thread looks up from its
  * hypercalls, and what a shortage costs.  The kernel is made up (hv_fake.h).
  */
+#include "hypervisor/ctl.h"
 #include "hypervisor/hypercall.h"
 #include "ring/barrier.h"
 #include "tests/fuzz/hv_fake.h"
@@ -319,6 +320,61 @@ static void a_page_mapped_the_other_way_is_not_refused_for_good(void **state)
     fake_check_empty();
 }
 
+static void send_descriptors(int fd, unsigned n)
+{
+    const int none[2] = {0, 0};
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(none))];
+    } ctl = {.room = {0}};
+    const struct weir_hv_header h = {.op = WEIR_HVCTL_MACHINE,
+                                     .size = WEIR_HV_HEADER};
+    uint8_t msg[WEIR_HV_HEADER];
+    struct iovec iov = {msg, sizeof(msg)};
+    struct msghdr mh = {.msg_iov = &iov,
+                        .msg_iovlen = 1,
+                        .msg_control = &ctl,
+                        .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+    struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
+
+    weir_hv_put_header(msg, &h);
+    cm->cmsg_level = SOL_SOCKET;
+    cm->cmsg_type = SCM_RIGHTS;
+    cm->cmsg_len = CMSG_LEN(n * sizeof(int));
+    memcpy(CMSG_DATA(cm), none, n * sizeof(int));
+    assert_int_equal(sendmsg(fd, &mh, MSG_DONTWAIT), sizeof(msg));
+}
+
+static int lowest_descriptor(void)
+{
+    int fd = dup(0);
+
+    close(fd);
+    return fd;
+}
+
+static void descriptors_that_came_with_a_request_go_with_it(void **state)
+{
+    static struct hv_ctl c;
+    uint8_t reply[WEIR_HV_MSG_MAX];
+    int sv[2], lowest;
+
+    (void)state;
+    c.m = fake_machine();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+    c.conn[0].fd = sv[0];
+    lowest = lowest_descriptor();
+    for (unsigned n = 1; n <= 2; n++) {
+        send_descriptors(sv[1], n);
+        hv_ctl_serve(&c, 0);
+        assert_true(recv(sv[1], reply, sizeof(reply), MSG_DONTWAIT) >
+                    WEIR_HV_HEADER);
+        assert_int_equal(lowest_descriptor(), lowest);
+    }
+    close(sv[0]);
+    close(sv[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +387,7 @@ int main(void)
             a_domain_that_never_stops_calling_is_heard_out_only_so_long),
         cmocka_unit_test(pages_that_do_not_show_are_given_back),
         cmocka_unit_test(a_page_mapped_the_other_way_is_not_refused_for_good),
+        cmocka_unit_test(descriptors_that_came_with_a_request_go_with_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
