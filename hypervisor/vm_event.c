@@ -256,7 +256,9 @@ void hv_vm_watch_again(struct hv_vm *vm)
 
     pthread_mutex_lock(&vm->xen_state.ports);
     for (evtchn_port_t p = 1; p < vm->d->events.size; p++) {
-        if (!ends(vm, p, &wait, &notify))
+        if (weir_load_acquire32(&vm->stop))
+            break;
+        if (hv_kxen_has_irqfd(vm, p) || !ends(vm, p, &wait, &notify))
             continue;
         unwatch(vm, p, wait);
         watch(vm, p, wait);

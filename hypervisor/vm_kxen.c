@@ -114,6 +114,11 @@ static struct hv_port port_of(struct hv_vm *vm, evtchn_port_t port)
     return p;
 }
 
+bool hv_kxen_has_irqfd(struct hv_vm *vm, evtchn_port_t port)
+{
+    return route_of(vm, port) != NULL;
+}
+
 bool hv_kxen_irqfd(struct hv_vm *vm, evtchn_port_t port, int wait)
 {
     struct hv_kxen *k = vm->xen_state.kxen;

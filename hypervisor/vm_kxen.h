@@ -28,6 +28,7 @@ int hv_kxen_moved(struct hv_vm *vm, evtchn_port_t port);
 /* With ports held.  Its events come from wait by KVM: false, weir-hv is to
  * watch it (always so until shared info is in its place). */
 bool hv_kxen_irqfd(struct hv_vm *vm, evtchn_port_t port, int wait);
+bool hv_kxen_has_irqfd(struct hv_vm *vm, evtchn_port_t port);
 void hv_kxen_irqfd_end(struct hv_vm *vm, evtchn_port_t port, int wait);
 /* With the machine's lock: as hv_vm_deliver.  False: KVM can't yet. */
 bool hv_kxen_deliver(struct hv_vm *vm, evtchn_port_t port, unsigned vcpu);
