@@ -16,7 +16,7 @@ vm_begin() {
     "$B/bin/weir-hv" --check | grep -q 'VM domains: /dev/kvm can be used' ||
         skip "$("$B/bin/weir-hv" --check | grep 'VM domains')"
     command -v cc >/dev/null || skip "needs cc"
-    cc -m32 -nostdlib -static -no-pie -Wl,-Ttext-segment=0x100000,--build-id=none \
+    cc -nostdlib -static -no-pie -Wl,-Ttext-segment=0x100000,--build-id=none \
         -o "$dir/tiny.elf" "$TINY" || die "the tiny guest does not assemble"
     cli_bridge
     w up --memory 256M >/dev/null || die up
