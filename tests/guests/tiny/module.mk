@@ -23,7 +23,7 @@ $(B)/guests/obj/%.o: %
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(TINY_CFLAGS) -MMD -MP -MF $(@:.o=.d) -c -o $@ $<
 
-$(call tiny,puppet,$(TINY)/puppet.c)
+$(call tiny,puppet,$(TINY)/puppet.c $(TINY)/obey.c)
 
 # $(call vmtest,NAME,SOURCES): a test with VMs of these guests and puppets
 VM_RIG := tests/e2e/hv_driver.c tests/e2e/vm_rig.c tests/e2e/vm_calls.c

@@ -27,6 +27,7 @@ enum vm_op {
                   bytes of scratch after it */
     VM_CALLS,  /* the same g times (VM_CALL: g is 1); v0: tsc ticks of all, v1:
                   how many of them  returned something else than the last */
+    VM_STUB,   /* a: address, b..f arguments: the same by a call there */
     VM_OUT,    /* a: port, b: value, c: bytes; d: rax beyond it */
     VM_RDMSR,  /* a; v0 */
     VM_WRMSR,  /* a, b */

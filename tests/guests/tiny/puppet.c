@@ -8,8 +8,7 @@
 #include "ring/event_abi.h"
 #include "ring/grant_abi.h"
 #include "ring/hypercall_abi.h"
-#include "tests/guests/tiny/order.h"
-#include "tests/guests/tiny/tiny.h"
+#include "tests/guests/tiny/puppet.h"
 
 #define NAP_NS        2000000u /* a lost event costs this */
 #define SECONDARY_NAP 500000u
@@ -23,7 +22,6 @@ struct job {
 static struct job jobs[TINY_CPUS];
 static volatile struct weir_console_interface *console;
 static uint32_t console_port;
-static uint8_t *const scratch = (void *)(uintptr_t)VM_SCRATCH;
 static volatile struct weir_shared_info *const shared =
     (void *)(uintptr_t)VM_SHARED;
 
@@ -48,7 +46,7 @@ static void map_shared(void)
         tiny_puts("puppet: no shared info\n");
 }
 
-static uint64_t now(const struct tiny_cpu *cpu)
+uint64_t puppet_now(const struct tiny_cpu *cpu)
 {
     const volatile struct weir_vcpu_time_info *t =
         &shared->vcpu_info[cpu->id].time;
@@ -68,21 +66,17 @@ static uint64_t now(const struct tiny_cpu *cpu)
 
 static void nap(struct tiny_cpu *cpu, const uint32_t *port, uint64_t ns)
 {
-    struct weir_sched_poll p = {(uintptr_t)port, port != NULL, now(cpu) + ns};
+    struct weir_sched_poll p = {(uintptr_t)port, port != NULL,
+                                puppet_now(cpu) + ns};
 
     if (tiny_call(WEIR_HYPERCALL_SCHED_OP, WEIR_SCHEDOP_POLL, (uintptr_t)&p, 0,
                   0, 0) != 0)
         __asm__ volatile("pause");
 }
 
-static void clear_bit(volatile uint64_t *word, uint64_t bit)
-{
-    __asm__ volatile("lock btrq %1, %0" : "+m"(*word) : "r"(bit & 63));
-}
-
 static void clear_pending(uint32_t port)
 {
-    clear_bit(&shared->evtchn_pending[port / 64], port);
+    puppet_clear_bit(&shared->evtchn_pending[port / 64], port);
 }
 
 static void notify(void)
@@ -147,239 +141,6 @@ static void put(struct tiny_cpu *cpu, const void *from, uint32_t len)
     notify();
 }
 
-static void calls(struct vm_order *o, struct vm_answer *r)
-{
-    uint64_t start = tiny_tsc();
-    int64_t last = 0;
-
-    for (uint64_t i = 0; i < o->g; i++) {
-        int64_t rc = tiny_call(o->a, o->b, o->c, o->d, o->e, o->f);
-
-        r->v[1] += i > 0 && rc != last;
-        last = rc;
-    }
-    r->v[0] = tiny_tsc() - start;
-    r->rc = last;
-}
-
-/* Single words are moved as such: others may look at the same time, and a
- * device's registers want it. */
-static void move(void *to, const void *from, uint32_t n)
-{
-    uintptr_t low = (uintptr_t)to | (uintptr_t)from;
-
-    if (n == 8 && (low & 7) == 0)
-        *(volatile uint64_t *)to = *(const volatile uint64_t *)from;
-    else if (n == 4 && (low & 3) == 0)
-        *(volatile uint32_t *)to = *(const volatile uint32_t *)from;
-    else
-        memcpy(to, from, n);
-}
-
-static uint8_t data[VM_DATA] __attribute__((aligned(8)));
-
-static void out_port(struct vm_order *o, struct vm_answer *r)
-{
-    uint16_t port = (uint16_t)o->a;
-    uint64_t rax = o->b;
-
-    if (o->c == 1)
-        __asm__ volatile("outb %%al, %%dx" : "+a"(rax) : "d"(port));
-    else if (o->c == 2)
-        __asm__ volatile("outw %%ax, %%dx" : "+a"(rax) : "d"(port));
-    else
-        __asm__ volatile("outl %%eax, %%dx" : "+a"(rax) : "d"(port));
-    r->v[0] = rax;
-}
-
-static void registers(struct vm_order *o, struct vm_answer *r)
-{
-    uint32_t a = (uint32_t)o->a, b = 0, c = (uint32_t)o->b, d = 0;
-
-    if (o->op == VM_CPUID) {
-        __asm__ volatile("cpuid" : "+a"(a), "+b"(b), "+c"(c), "+d"(d));
-        r->v[0] = a;
-        r->v[1] = b;
-        r->v[2] = c;
-        r->v[3] = d;
-    } else if (o->op == VM_RDMSR) {
-        __asm__ volatile("rdmsr" : "=a"(b), "=d"(d) : "c"(a));
-        r->v[0] = (uint64_t)d << 32 | b;
-    } else {
-        __asm__ volatile("wrmsr" ::"a"((uint32_t)o->b),
-                         "d"((uint32_t)(o->b >> 32)), "c"(a));
-    }
-}
-
-static volatile uint64_t *watched;
-static uint64_t forbidden;
-
-static void watch(struct tiny_cpu *cpu)
-{
-    volatile struct vm_watch *w = (void *)(uintptr_t)VM_WATCH_AT;
-
-    (void)cpu;
-    for (;;) {
-        uint64_t word = *watched;
-
-        w->looks++;
-        if (word >> 32 == forbidden) {
-            w->last = word;
-            w->found++;
-        }
-    }
-}
-
-static void not_called(struct tiny_cpu *cpu)
-{
-    (void)cpu;
-}
-
-static void no_return(struct tiny_cpu *cpu, struct vm_order *o)
-{
-    static const struct {
-        uint16_t limit;
-        uint64_t base;
-    } __attribute__((packed)) none = {0, 0};
-
-    switch (o->op) {
-    case VM_TRIPLE:
-        __asm__ volatile("lidt %0\n\tud2" ::"m"(none));
-        break;
-    case VM_WATCH:
-        watched = (void *)(uintptr_t)o->a;
-        forbidden = o->b;
-        tiny_leave(cpu, watch, not_called);
-        break;
-    case VM_SPIN:
-        __asm__ volatile("cli\n1:\tjmp 1b");
-        break;
-    default:
-        for (;;)
-            tiny_call(o->a, o->b, o->c, o->d, o->e, o->f);
-    }
-}
-
-static void halt(struct tiny_cpu *cpu, struct vm_answer *r)
-{
-    uint64_t start = tiny_tsc();
-
-    (void)cpu;
-    __asm__ volatile("sti\n\thlt\n\tcli");
-    r->v[0] = tiny_tsc() - start;
-}
-
-static void where(struct vm_answer *r)
-{
-    r->v[0] = (uintptr_t)tiny_secondary;
-    r->v[1] = (uintptr_t)tiny_pml4;
-    r->v[2] = (uintptr_t)tiny_trampoline;
-    r->v[3] = (uintptr_t)tiny_gdt;
-}
-
-struct doing {
-    struct tiny_cpu *cpu;
-    struct vm_order *o;
-    struct vm_answer *r;
-};
-
-static void of_cpu(struct doing *w)
-{
-    struct vm_order *o = w->o;
-    struct vm_answer *r = w->r;
-    unsigned vector = (uint8_t)o->a;
-
-    switch (o->op) {
-    case VM_COUNTS:
-        r->v[0] = w->cpu->count[vector];
-        r->v[1] = w->cpu->traps;
-        if (o->b)
-            w->cpu->count[vector] = 0;
-        break;
-    case VM_EOI:
-        tiny_eoi = o->a;
-        break;
-    case VM_IF:
-        if (o->a)
-            __asm__ volatile("sti");
-        else
-            __asm__ volatile("cli");
-        break;
-    case VM_HALT:
-        halt(w->cpu, r);
-        break;
-    case VM_JUMP:
-        ((void (*)(void))(uintptr_t)o->a)();
-        break;
-    default:
-        no_return(w->cpu, o);
-    }
-}
-
-static void obey(void *arg)
-{
-    struct doing *w = arg;
-    struct vm_order *o = w->o;
-    struct vm_answer *r = w->r;
-    void *at = (void *)(uintptr_t)o->a;
-
-    switch (o->op) {
-    case VM_PING:
-        break;
-    case VM_READ:
-        move(data, at, o->out);
-        break;
-    case VM_WRITE:
-        move(at, data, o->in);
-        break;
-    case VM_CALL:
-    case VM_CALLS:
-        if (o->in)
-            memcpy(scratch, data, o->in);
-        calls(o, r);
-        if (o->out)
-            memcpy(data, scratch, o->out);
-        break;
-    case VM_OUT:
-        out_port(o, r);
-        break;
-    case VM_RDMSR:
-    case VM_WRMSR:
-    case VM_CPUID:
-        registers(o, r);
-        break;
-    case VM_TSC:
-        r->v[0] = tiny_tsc();
-        break;
-    case VM_NOW:
-        r->v[0] = now(w->cpu);
-        break;
-    case VM_CLEAR:
-        clear_bit(at, o->b);
-        break;
-    case VM_WHERE:
-        where(r);
-        break;
-    default:
-        of_cpu(w);
-    }
-}
-
-static void work(struct tiny_cpu *cpu, struct vm_order *o, struct vm_answer *r)
-{
-    struct doing w = {cpu, o, r};
-
-    *r = (struct vm_answer){
-        .mark = VM_ANSWER_MARK, .serial = o->serial, .out = o->out};
-    if (!tiny_try(cpu, obey, &w))
-        return;
-    r->rc = VM_TRAPPED;
-    r->v[0] = cpu->vector;
-    r->v[1] = cpu->error;
-    r->v[2] = cpu->cr2;
-    r->v[3] = cpu->rip;
-}
-
 static void secondary(struct tiny_cpu *cpu)
 {
     struct job *j = &jobs[cpu->id];
@@ -391,7 +152,7 @@ static void secondary(struct tiny_cpu *cpu)
             nap(cpu, NULL, SECONDARY_NAP);
             continue;
         }
-        work(cpu, &j->o, &j->r);
+        puppet_work(cpu, &j->o, &j->r);
         weir_store_release32(&j->done, given);
     }
 }
@@ -427,15 +188,15 @@ void tiny_main(struct tiny_cpu *cpu)
         struct job *j;
 
         get(cpu, &o, sizeof(o));
-        get(cpu, data, o.in);
+        get(cpu, puppet_data, o.in);
         j = &jobs[o.cpu % TINY_CPUS];
         if (o.cpu % TINY_CPUS == 0) {
-            work(cpu, &o, &j->r);
+            puppet_work(cpu, &o, &j->r);
         } else {
             hand_on(cpu, j, &o);
         }
         put(cpu, &j->r, sizeof(j->r));
         if (j->r.out)
-            put(cpu, data, j->r.out);
+            put(cpu, puppet_data, j->r.out);
     }
 }
