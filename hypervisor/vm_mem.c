@@ -136,9 +136,12 @@ static int map_pages(struct hv_vm *vm, uint64_t gfn, uint64_t n,
 static int change(struct hv_vm *vm, uint64_t gfn, struct hv_p2m_entry what)
 {
     struct hv_machine *m = vm->d->m;
-    int seams = hv_p2m_seams(vm, gfn, what);
-    int rc = hv_p2m_room(vm, gfn);
+    int rc, seams = hv_p2m_seams(vm, gfn, what);
 
+    /* Granters' tables are read with this lock only. */
+    pthread_mutex_lock(&m->lock);
+    rc = hv_p2m_room(vm, gfn);
+    pthread_mutex_unlock(&m->lock);
     if (rc == 0 && seams > 0)
         rc = charge(vm, seams);
     if (rc < 0)
