@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +84,12 @@ static void clean_up(void)
 {
     launch_stop(&machine);
     zram_remove(&disk);
+}
+
+static void on_signal(int sig)
+{
+    clean_up();
+    _exit(128 + sig);
 }
 
 static double now_ms(void)
@@ -328,6 +335,8 @@ int main(void)
     if (access("/dev/kvm", R_OK | W_OK) != 0)
         return skip("needs /dev/kvm");
     atexit(clean_up);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
     if (launch_start(&machine, "512M") != 0)
         return skip("this machine can't run process domains");
     if (zram_make(&disk, "1G") == 0 && zram_has_fio())
