@@ -170,3 +170,48 @@ uint64_t fuzz_pointer(struct fuzz_cpu *f, const void *arg)
         return (uintptr_t)arg;
     }
 }
+
+void fuzz_one_map(struct fuzz_cpu *f, struct weir_gnttab_map_grant_ref *m)
+{
+    *m = (struct weir_gnttab_map_grant_ref){
+        .host_addr = fuzz_gfn(f) << 12,
+        .flags = fuzz_one_in(f, 8)
+                     ? fuzz_u32(f)
+                     : WEIR_GNTMAP_HOST_MAP |
+                           (fuzz_one_in(f, 2) ? WEIR_GNTMAP_READONLY : 0),
+        .ref = fuzz_ref(f),
+        .dom = fuzz_domid(f),
+        .handle = UINT32_MAX};
+    if (fuzz_one_in(f, 30))
+        m->host_addr += fuzz_u32(f);
+}
+
+void fuzz_one_unmap(struct fuzz_cpu *f, struct weir_gnttab_unmap_grant_ref *u)
+{
+    unsigned i = fuzz_below(f, FUZZ_KEPT);
+
+    *u = (struct weir_gnttab_unmap_grant_ref){
+        .host_addr = fuzz_one_in(f, 6) ? fuzz_gfn(f) << 12 : f->handle_gpa[i],
+        .dev_bus_addr = fuzz_one_in(f, 20) ? fuzz_u64(f) : 0,
+        .handle = fuzz_one_in(f, 6) ? fuzz_u32(f) : f->handle[i]};
+}
+
+void fuzz_one_copy(struct fuzz_cpu *f, struct weir_gnttab_copy *c)
+{
+    struct weir_gnttab_copy_ptr *p[2] = {&c->source, &c->dest};
+
+    *c = (struct weir_gnttab_copy){
+        .len =
+            (uint16_t)(fuzz_one_in(f, 3) ? fuzz_u32(f) : fuzz_below(f, 4097)),
+        .flags =
+            (uint16_t)(fuzz_one_in(f, 8) ? fuzz_u32(f) : fuzz_below(f, 4))};
+    for (unsigned i = 0; i < 2; i++) {
+        p[i]->domid = fuzz_domid(f);
+        p[i]->offset =
+            (uint16_t)(fuzz_one_in(f, 2) ? 0 : fuzz_random(f) % 4100);
+        if (c->flags & (1u << i))
+            p[i]->u.ref = fuzz_ref(f);
+        else
+            p[i]->u.gmfn = fuzz_gfn(f);
+    }
+}

@@ -10,6 +10,13 @@ static bool tame(const struct fuzz_cpu *f)
     return !f->config->reckless;
 }
 
+/* A number that may be taken for a pointer is none to its own image. */
+static uint64_t spare(const struct fuzz_cpu *f, uint64_t at)
+{
+    return tame(f) && at < (uint64_t)FUZZ_POOL << 12 ? at | UINT64_C(1) << 45
+                                                     : at;
+}
+
 /* Few elements mostly.  Without number they would be all of its memory, and be
  * written to: then *where is not its own. */
 static uint64_t count(struct fuzz_cpu *f, unsigned most, uint64_t *where)
@@ -22,51 +29,6 @@ static uint64_t count(struct fuzz_cpu *f, unsigned most, uint64_t *where)
     if (tame(f))
         *where = elsewhere[fuzz_below(f, 3)];
     return fuzz_u64(f);
-}
-
-static void one_map(struct fuzz_cpu *f, struct weir_gnttab_map_grant_ref *m)
-{
-    *m = (struct weir_gnttab_map_grant_ref){
-        .host_addr = fuzz_gfn(f) << 12,
-        .flags = fuzz_one_in(f, 8)
-                     ? fuzz_u32(f)
-                     : WEIR_GNTMAP_HOST_MAP |
-                           (fuzz_one_in(f, 2) ? WEIR_GNTMAP_READONLY : 0),
-        .ref = fuzz_ref(f),
-        .dom = fuzz_domid(f),
-        .handle = UINT32_MAX};
-    if (fuzz_one_in(f, 30))
-        m->host_addr += fuzz_u32(f);
-}
-
-static void one_unmap(struct fuzz_cpu *f, struct weir_gnttab_unmap_grant_ref *u)
-{
-    unsigned i = fuzz_below(f, FUZZ_KEPT);
-
-    *u = (struct weir_gnttab_unmap_grant_ref){
-        .host_addr = fuzz_one_in(f, 6) ? fuzz_gfn(f) << 12 : f->handle_gpa[i],
-        .dev_bus_addr = fuzz_one_in(f, 20) ? fuzz_u64(f) : 0,
-        .handle = fuzz_one_in(f, 6) ? fuzz_u32(f) : f->handle[i]};
-}
-
-static void one_copy(struct fuzz_cpu *f, struct weir_gnttab_copy *c)
-{
-    struct weir_gnttab_copy_ptr *p[2] = {&c->source, &c->dest};
-
-    *c = (struct weir_gnttab_copy){
-        .len =
-            (uint16_t)(fuzz_one_in(f, 3) ? fuzz_u32(f) : fuzz_below(f, 4097)),
-        .flags =
-            (uint16_t)(fuzz_one_in(f, 8) ? fuzz_u32(f) : fuzz_below(f, 4))};
-    for (unsigned i = 0; i < 2; i++) {
-        p[i]->domid = fuzz_domid(f);
-        p[i]->offset =
-            (uint16_t)(fuzz_one_in(f, 2) ? 0 : fuzz_random(f) % 4100);
-        if (c->flags & (1u << i))
-            p[i]->u.ref = fuzz_ref(f);
-        else
-            p[i]->u.gmfn = fuzz_gfn(f);
-    }
 }
 
 static void make_grant(struct fuzz_cpu *f, struct fuzz_call *c, uint8_t *arg)
@@ -87,18 +49,18 @@ static void make_grant(struct fuzz_cpu *f, struct fuzz_call *c, uint8_t *arg)
     case 2:
         c->a[0] = WEIR_GNTTABOP_MAP_GRANT_REF;
         for (unsigned i = 0; i < 6; i++)
-            one_map(f, &u->map[i]);
+            fuzz_one_map(f, &u->map[i]);
         break;
     case 3:
     case 4:
         c->a[0] = WEIR_GNTTABOP_UNMAP_GRANT_REF;
         for (unsigned i = 0; i < 6; i++)
-            one_unmap(f, &u->unmap[i]);
+            fuzz_one_unmap(f, &u->unmap[i]);
         break;
     case 5:
         c->a[0] = WEIR_GNTTABOP_COPY;
         for (unsigned i = 0; i < 6; i++)
-            one_copy(f, &u->copy[i]);
+            fuzz_one_copy(f, &u->copy[i]);
         break;
     case 6:
         c->a[0] = WEIR_GNTTABOP_SETUP_TABLE;
@@ -108,7 +70,7 @@ static void make_grant(struct fuzz_cpu *f, struct fuzz_call *c, uint8_t *arg)
             .frame_list = fuzz_pointer(f, arg + 64)};
         break;
     default:
-        c->a[0] = fuzz_one_in(f, 4) ? fuzz_u64(f) : fuzz_below(f, 13);
+        c->a[0] = fuzz_one_in(f, 4) ? fuzz_u64(f) : 3 + fuzz_below(f, 10);
         for (unsigned i = 0; i < 8; i++)
             u->word[i] = fuzz_one_in(f, 3) ? fuzz_domid(f) : fuzz_u32(f);
     }
@@ -321,7 +283,8 @@ static void make_rest(struct fuzz_cpu *f, struct fuzz_call *c, uint8_t *arg)
     }
     c->a[0] = fuzz_one_in(f, 4) ? fuzz_u64(f) : fuzz_below(f, 12);
     for (unsigned i = 1; i < 5; i++)
-        c->a[i] = fuzz_one_in(f, 2) ? fuzz_pointer(f, arg) : fuzz_u64(f);
+        c->a[i] =
+            fuzz_one_in(f, 2) ? fuzz_pointer(f, arg) : spare(f, fuzz_u64(f));
     /* Much text would hide what it says itself. */
     if (c->nr == WEIR_HYPERCALL_CONSOLE_IO && tame(f))
         c->a[1] = fuzz_below(f, 64);

@@ -5,6 +5,7 @@
 #ifndef WEIR_TESTS_FUZZGUEST_MAKE_H
 #define WEIR_TESTS_FUZZGUEST_MAKE_H
 
+#include "ring/grant_abi.h"
 #include "ring/hypercall_abi.h"
 #include "tests/guests/fuzzguest/fuzz.h"
 #include "tests/guests/tiny/tiny.h"
@@ -60,5 +61,10 @@ uint32_t fuzz_u32(struct fuzz_cpu *f);
 uint64_t fuzz_u64(struct fuzz_cpu *f);
 /* A pointer that should be to arg: mostly it is. */
 uint64_t fuzz_pointer(struct fuzz_cpu *f, const void *arg);
+
+/* Elements of the grant operations. */
+void fuzz_one_map(struct fuzz_cpu *f, struct weir_gnttab_map_grant_ref *m);
+void fuzz_one_unmap(struct fuzz_cpu *f, struct weir_gnttab_unmap_grant_ref *u);
+void fuzz_one_copy(struct fuzz_cpu *f, struct weir_gnttab_copy *c);
 
 #endif
