@@ -13,3 +13,4 @@ $(call vmtest,vm_quota,tests/e2e/vm_quota.c)
 $(call vmtest,vm_watch,tests/e2e/vm_watch.c)
 $(call vmtest,vm_churn,tests/e2e/vm_churn.c)
 $(call vmtest,vm_abi,tests/e2e/vm_abi.c)
+THREAD_TESTS += vm_smp vm_events vm_churn
