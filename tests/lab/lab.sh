@@ -215,7 +215,9 @@ lab_end() {
         echo "-- failed, see $lab_dir/*.log"
         grep '^FAIL ' "$lab_dir/all.log"
     fi
-    echo "lab-$lab_name took $((SECONDS - lab_began)) s"
+    times >"$lab_dir/times.log"
+    echo "lab-$lab_name took $((SECONDS - lab_began)) s," \
+        "of processors $(tail -n 1 "$lab_dir/times.log")"
     [ -z "${WEIR_TALLY:-}" ] || echo "$p $f $s" >>"$WEIR_TALLY"
     echo "$p passed, $f failed, $s skipped"
     [ "$f" = 0 ] && [ "$p" != 0 ]

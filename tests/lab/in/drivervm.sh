@@ -30,6 +30,7 @@ vif=['backend=drv']
 EOT
 check "weir up" weir up /tmp/disk.cfg /tmp/net.cfg || weir_logs
 broken() {
+    guest_do drv 10 'cat /run/*.log; xenstore-ls backend; dmesg | tail -n 20'
     weir list
     weir_logs
     weir store ls /
