@@ -90,7 +90,8 @@ static int send(struct raw *r, union weir_blkif_request *q)
            r->port->ops->now_ns(r->port) < until)
         if (!weir_blkif_front_arm(&r->ring))
             r->port->ops->wait(r->port, &r->evtchn, 1, 100000000u, &pending);
-    if (got != 1 || rsp.id != q->rw.id || rsp.operation != q->rw.operation)
+    if (got != 1 || rsp.id != q->rw.id ||
+        rsp.operation != weir_blkif_answered(q))
         return -100;
     return rsp.status;
 }
