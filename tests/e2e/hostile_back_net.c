@@ -238,7 +238,7 @@ static void connect_nic(struct nic *n, bool ctrl)
     struct back *b = n->b;
 
     publish(b, ctrl);
-    hostile_expect(&b->dev, 3);
+    hostile_expect(&b->dev, 4);
     n->tx_page = back_map(b, (grant_ref_t)back_number(b, "tx-ring-ref"), false);
     n->rx_page = back_map(b, (grant_ref_t)back_number(b, "rx-ring-ref"), false);
     HOSTILE_CHECK(b->h, n->tx_page != NULL && n->rx_page != NULL, "rings");
