@@ -76,6 +76,15 @@ guest_receive() { # NAME BRIDGE-ADDRESS SUM
         sha256sum /tmp/data | grep "$3"
 }
 
+# The same data from a guest's file to another guest.
+guest_pass() { # FROM TO ADDRESS SUM
+    guest_start "$2" "mkfifo /tmp/open; timeout 500 nc -l -p 5001 <>/tmp/open | sha256sum"
+    guest_passed=$guest_seq
+    until_ok 500 guest_do "$1" 120 "nc $3 5001 </root/data" || return
+    guest_seq=$guest_passed
+    guest_wait "$2" 60 | grep "$4"
+}
+
 guest_fio() { # NAME
     guest_do "$1" 120 "fio --name=v --filename=/root/fio --size=${2:-48m} \
 --rw=randwrite --bsrange=4k-64k --ioengine=libaio --iodepth=16 --direct=1 \

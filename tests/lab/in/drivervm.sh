@@ -62,8 +62,17 @@ check "ping through the driver VM" \
 sum=$(cat /lab/data.sum)
 check "64 MiB to the guest" \
     guest_send deb 10.77.0.2 /dev/vdb "$sum"
-check "64 MiB from the guest" \
-    guest_receive deb 10.77.0.1 "$sum"
+# The kernel's netback hands on frames whose data are the guest's pages, and the
+# driver VM's own netfront can't grant what it only maps, here or under Xen.  So
+# there the data end in the driver VM; a network card would take them further.
+case $(cat /lab/part) in
+stock)
+    check "64 MiB from the guest" guest_pass deb drv 10.77.0.9 "$sum"
+    ;;
+weir)
+    check "64 MiB from the guest" guest_receive deb 10.77.0.1 "$sum"
+    ;;
+esac
 check "fio verifies crc32c" guest_fio deb
 weir block-list
 weir network-list
