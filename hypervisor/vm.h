@@ -22,7 +22,8 @@
  * Locks, outer first: vm->lock (changes of the address space: the p2m and the
  * mmap that goes with it; one change at a time), then the machine's lock
  * (tables, and every write to a p2m entry; who holds either lock may read
- * entries).  No mmap, munmap or ioctl under the machine's lock.
+ * entries).  No mmap or munmap under the machine's lock, and no ioctl but
+ * those that raise an interrupt.
  *
  * Hypercalls come in one of two ways (hv_vm_xen):
  *   mode k  KVM has Xen support (KVM_CAP_XEN_HVM): KVM_EXIT_XEN, in-kernel
@@ -59,6 +60,8 @@ enum hv_p2m_type {
     HV_P2M_SPECIAL, /* own frame: neither */
     HV_P2M_FOREIGN, /* a grant; entry->handle names it */
 };
+
+#define HV_P2M_CHUNK 512 /* entries */
 
 struct hv_p2m_entry {
     uint32_t frame; /* mfn */
@@ -97,6 +100,8 @@ int hv_vm_read_gpa(struct hv_vm *vm, uint64_t gpa, void *to, size_t len);
 int hv_vm_write_gpa(struct hv_vm *vm, uint64_t gpa, const void *from,
                     size_t len);
 int hv_vcpu_read(struct hv_vcpu *v, uint64_t linear, void *to, size_t len);
+/* Where the vCPU's page tables have that address; -EFAULT. */
+int hv_vcpu_gpa(struct hv_vcpu *v, uint64_t linear, uint64_t *gpa);
 int hv_vcpu_write(struct hv_vcpu *v, uint64_t linear, const void *from,
                   size_t len);
 
@@ -137,10 +142,11 @@ struct hv_vm {
     int fd;   /* KVM's VM */
     bool xen; /* mode k */
     pthread_mutex_t lock;
-    uint8_t *base;             /* weir-hv's address of gpa 0 */
-    uint64_t gfns;             /* size of the address space, pages */
-    uint64_t ram_pages;        /* at start: the memory map shows this */
-    struct hv_p2m_entry **p2m; /* chunks of 512 entries, NULL: all holes */
+    uint8_t *base;      /* weir-hv's address of gpa 0 */
+    uint64_t gfns;      /* size of the address space, pages */
+    uint64_t ram_pages; /* at start: the memory map shows this */
+    struct hv_p2m_entry *
+        *p2m; /* chunks of HV_P2M_CHUNK entries, NULL: all holes */
     unsigned nvcpus;
     struct hv_vcpu vcpu[HV_VCPUS_MAX];
     uint32_t stop;              /* set: vCPU threads leave their loops */
@@ -168,9 +174,10 @@ bool hv_vm_turn(struct hv_vm *vm);
  * also for a domain that never ran. */
 void hv_vm_end(struct hv_vm *vm);
 void hv_vm_free(struct hv_vm *vm);
+/* Main thread; once. */
+void hv_vm_start(struct hv_vm *vm, uint32_t entry, uint32_t start_info);
 /* Main thread, with the machine's lock. */
 void hv_vm_pause(struct hv_vm *vm, bool pause);
-void hv_vm_start(struct hv_vm *vm, uint32_t entry, uint32_t start_info);
 void hv_vm_info(const struct hv_vm *vm, struct weir_hv_dominfo *out);
 /* Main thread: weir_hvctl_vm_load, for at most WEIR_HVCTL_LOAD_MAX bytes. */
 int hv_vm_load(struct hv_vm *vm, int memfd, uint64_t offset, uint64_t length,

@@ -42,7 +42,7 @@ static bool copies(uint64_t linear, unsigned above)
     return (uint64_t)((int64_t)(linear << above) >> above) == linear;
 }
 
-static int linear_to_gpa(struct hv_vcpu *v, uint64_t linear, uint64_t *gpa)
+int hv_vcpu_gpa(struct hv_vcpu *v, uint64_t linear, uint64_t *gpa)
 {
     struct kvm_translation t = {.linear_address = linear};
 
@@ -74,7 +74,7 @@ static int copy(struct hv_vm *vm, struct hv_vcpu *v, uint64_t addr,
         if (n > len)
             n = len;
         if (v)
-            rc = linear_to_gpa(v, addr, &gpa);
+            rc = hv_vcpu_gpa(v, addr, &gpa);
         if (rc == 0)
             rc = copy_page(vm, gpa, buf, n, write);
         addr += n;

@@ -15,7 +15,6 @@
 
 #define ORDER_MAX 9 /* of an extent, pages as a power of two */
 #define BATCH     64
-#define CHUNK     512 /* p2m entries (vm.h) */
 
 /* ---- special pages ------------------------------------------------------ */
 
@@ -233,8 +232,8 @@ static int64_t highest(struct hv_vm *vm)
 
     pthread_mutex_lock(&vm->lock);
     for (gfn = vm->gfns; gfn > 0; gfn--) {
-        if (!vm->p2m[(gfn - 1) / CHUNK])
-            gfn -= (gfn - 1) % CHUNK;
+        if (!vm->p2m[(gfn - 1) / HV_P2M_CHUNK])
+            gfn -= (gfn - 1) % HV_P2M_CHUNK;
         else if (hv_p2m_get(vm, gfn - 1).type != HV_P2M_HOLE)
             break;
     }

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 /* ---- starting ----------------------------------------------------------- */
 
@@ -164,17 +163,14 @@ static int64_t register_info(struct hv_vcpu *v, struct hv_vcpu *to,
 /* A linear address of this vCPU for KVM. */
 static int area_gpa(struct hv_vcpu *v, uint64_t linear, uint64_t *gpa)
 {
-    struct kvm_translation t = {.linear_address = linear};
     uint8_t there;
 
     *gpa = 0;
     if (!linear)
         return 0;
-    if (hv_vcpu_read(v, linear, &there, sizeof(there)) < 0 ||
-        ioctl(v->fd, KVM_TRANSLATE, &t) < 0 || !t.valid)
+    if (hv_vcpu_read(v, linear, &there, sizeof(there)) < 0)
         return -WEIR_EFAULT;
-    *gpa = t.physical_address;
-    return 0;
+    return hv_vcpu_gpa(v, linear, gpa);
 }
 
 static int64_t register_area(struct hv_vcpu *v, struct hv_vcpu *to,

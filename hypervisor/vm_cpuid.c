@@ -3,7 +3,8 @@
  * What a guest's CPUID says: the host's processor as KVM supports it, so many
  * cores in one package, and Xen.
  */
-#include "hypervisor/vm.h"
+#include "hypervisor/vm_call.h"
+#include "ring/start_abi.h"
 
 #include <cpuid.h>
 #include <errno.h>
@@ -12,11 +13,10 @@
 #include <sys/ioctl.h>
 
 #define ENTRIES 256
-#define XEN     0x40000000u
-#define XEN_MSR 0x40000000u
-#define VERSION (4u << 16 | 17u)
-/* Leaf 4 of Xen: vCPU id and domid present, per-vCPU upcall vector. */
-#define XEN_HVM (1u << 3 | 1u << 4 | 1u << 6)
+#define XEN     WEIR_CPUID_FIRST
+#define XEN_HVM                                                                \
+    (WEIR_CPUID_HVM_VCPU_ID | WEIR_CPUID_HVM_DOMID |                           \
+     WEIR_CPUID_HVM_UPCALL_VECTOR)
 
 static unsigned log2_up(unsigned n)
 {
@@ -108,14 +108,14 @@ static void add_xen(const struct hv_vcpu *v, struct kvm_cpuid2 *c)
     int khz = ioctl(v->fd, KVM_GET_TSC_KHZ, 0);
 
     e->eax = XEN + 4;
-    memcpy(&e->ebx, "XenV", 4);
-    memcpy(&e->ecx, "MMXe", 4);
-    memcpy(&e->edx, "nVMM", 4);
+    e->ebx = WEIR_CPUID_SIGNATURE_EBX;
+    e->ecx = WEIR_CPUID_SIGNATURE_ECX;
+    e->edx = WEIR_CPUID_SIGNATURE_EDX;
     e = add(c, XEN + 1, 0, false);
-    e->eax = VERSION;
+    e->eax = HV_XEN_VERSION;
     e = add(c, XEN + 2, 0, false);
     e->eax = 1; /* hypercall pages */
-    e->ebx = XEN_MSR;
+    e->ebx = WEIR_XEN_HYPERCALL_MSR;
     e = add(c, XEN + 3, 0, true);
     e->ecx = khz > 0 ? (uint32_t)khz : 0;
     e = add(c, XEN + 4, 0, true);
@@ -163,7 +163,7 @@ bool hv_vcpu_msr(struct hv_vcpu *v, bool write, uint32_t msr, uint64_t *value)
 {
     uint8_t page[WEIR_PAGE_SIZE];
 
-    if (msr != XEN_MSR)
+    if (msr != WEIR_XEN_HYPERCALL_MSR)
         return false;
     if (!write) {
         *value = 0;

@@ -5,6 +5,7 @@
 #include "hypervisor/vm.h"
 
 #include "hypervisor/vm_map.h"
+#include "ring/hypercall_abi.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -22,13 +23,13 @@
 #define KVM_IDENTITY 0xFFFBC000u
 #define KVM_TSS      0xFFFBD000u
 
-/* MSR 0x40000000 comes to weir-hv, whatever KVM would make of it. */
+/* The hypercall MSR comes to weir-hv, whatever KVM would make of it. */
 static int catch_msr(struct hv_vm *vm)
 {
     static uint8_t none[8];
     struct kvm_msr_filter f = {
         .ranges[0] = {.flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
-                      .base = 0x40000000,
+                      .base = WEIR_XEN_HYPERCALL_MSR,
                       .nmsrs = 1,
                       .bitmap = none},
     };

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 512
 /* Slots outside RAM: Linux takes places for foreign pages in sections of this
  * size, so few slots do. */
 #define GRANULE     (UINT64_C(128) << 8) /* pages: 128 MiB */
@@ -24,13 +23,15 @@
 int hv_p2m_init(struct hv_vm *vm, uint64_t gfns)
 {
     vm->gfns = gfns;
-    vm->p2m = calloc((gfns + CHUNK - 1) / CHUNK, sizeof(*vm->p2m));
+    vm->p2m =
+        calloc((gfns + HV_P2M_CHUNK - 1) / HV_P2M_CHUNK, sizeof(*vm->p2m));
     return vm->p2m ? 0 : -ENOMEM;
 }
 
 void hv_p2m_fini(struct hv_vm *vm)
 {
-    for (uint64_t i = 0; vm->p2m && i < (vm->gfns + CHUNK - 1) / CHUNK; i++)
+    for (uint64_t i = 0;
+         vm->p2m && i < (vm->gfns + HV_P2M_CHUNK - 1) / HV_P2M_CHUNK; i++)
         free(vm->p2m[i]);
     free(vm->p2m);
     vm->p2m = NULL;
@@ -38,9 +39,9 @@ void hv_p2m_fini(struct hv_vm *vm)
 
 struct hv_p2m_entry hv_p2m_get(const struct hv_vm *vm, uint64_t gfn)
 {
-    if (gfn >= vm->gfns || !vm->p2m[gfn / CHUNK])
+    if (gfn >= vm->gfns || !vm->p2m[gfn / HV_P2M_CHUNK])
         return (struct hv_p2m_entry){0};
-    return vm->p2m[gfn / CHUNK][gfn % CHUNK];
+    return vm->p2m[gfn / HV_P2M_CHUNK][gfn % HV_P2M_CHUNK];
 }
 
 int hv_p2m_room(struct hv_vm *vm, uint64_t gfn)
@@ -49,9 +50,9 @@ int hv_p2m_room(struct hv_vm *vm, uint64_t gfn)
 
     if (gfn >= vm->gfns)
         return -EINVAL;
-    chunk = &vm->p2m[gfn / CHUNK];
+    chunk = &vm->p2m[gfn / HV_P2M_CHUNK];
     if (!*chunk)
-        *chunk = calloc(CHUNK, sizeof(**chunk));
+        *chunk = calloc(HV_P2M_CHUNK, sizeof(**chunk));
     return *chunk ? 0 : -ENOMEM;
 }
 
@@ -60,7 +61,7 @@ int hv_p2m_set(struct hv_vm *vm, uint64_t gfn, struct hv_p2m_entry what)
     int rc = hv_p2m_room(vm, gfn);
 
     if (rc == 0)
-        vm->p2m[gfn / CHUNK][gfn % CHUNK] = what;
+        vm->p2m[gfn / HV_P2M_CHUNK][gfn % HV_P2M_CHUNK] = what;
     return rc;
 }
 

@@ -64,19 +64,9 @@ struct weir_multicall_entry {
     uint64_t args[6];
 };
 
-/* ---- CPUID ----
- * At base (0x40000000, or 0x100 more, and so on to 0x40010000): the last leaf
- * and this signature in ebx ecx edx.  base+1: eax = version.  base+2: eax =
- * number of hypercall pages, ebx = MSR.  base+3: TSC.  base+4: eax =
- * WEIR_XEN_CPUID_*, ebx = this vCPU's id. */
-#define WEIR_XEN_CPUID_FIRST         0x40000000u
-#define WEIR_XEN_CPUID_SIGNATURE_EBX 0x566e6558u /* XenV */
-#define WEIR_XEN_CPUID_SIGNATURE_ECX 0x65584d4du /* MMXe */
-#define WEIR_XEN_CPUID_SIGNATURE_EDX 0x4d4d566eu /* nVMM */
-#define WEIR_XEN_CPUID_VCPU_ID       (1u << 3)
-#define WEIR_XEN_CPUID_DOMID         (1u << 4)
-#define WEIR_XEN_CPUID_UPCALL_VECTOR (1u << 6)
-#define WEIR_XEN_HYPERCALL_MSR       0x40000000u
+/* Where Xen has the MSR that makes a page the hypercall page; CPUID tells it
+ * (start_abi.h). */
+#define WEIR_XEN_HYPERCALL_MSR 0x40000000u
 
 /* ---- xen_version ---- */
 enum weir_xenver {

@@ -36,9 +36,9 @@
  *
  *   base + 0   eax: highest leaf of these; ebx, ecx, edx: signature
  *   base + 1   eax: version, major << 16 | minor
- *   base + 2   eax: number of hypercall pages (1); ebx: the MSR that sets one
- * up base + 3   subleaf 0: eax: flags; ebx: TSC mode; ecx: TSC kHz base + 4
- * eax: WEIR_CPUID_HVM_*; ebx: vCPU id; ecx: domid
+ *   base + 2   eax: number of hypercall pages (1); ebx: the MSR for it
+ *   base + 3   subleaf 0: eax: flags; ebx: TSC mode; ecx: TSC kHz
+ *   base + 4   eax: WEIR_CPUID_HVM_*; ebx: vCPU id; ecx: domid
  *
  * Writing a page's guest-physical address to that MSR makes it the hypercall
  * page: 128 stubs of 32 bytes, stub n makes hypercall n.

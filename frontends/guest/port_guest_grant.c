@@ -4,36 +4,11 @@
  */
 #include "frontends/guest/port_guest_priv.h"
 
+#include "ring/gntst.h"
+
 #define BATCH     16u /* elements of one hypercall, on the stack */
 #define FIRST_MAP WEIR_GUEST_WINDOW_MIN
 #define NO_SLOT   UINT32_MAX
-
-static int error_of(int16_t status)
-{
-    switch (status) {
-    case WEIR_GNTST_OKAY:
-        return 0;
-    case WEIR_GNTST_BAD_DOMAIN:
-        return -WEIR_ENODEV;
-    case WEIR_GNTST_BAD_GNTREF:
-        return -WEIR_EINVAL;
-    case WEIR_GNTST_BAD_HANDLE:
-        return -WEIR_EBADF;
-    case WEIR_GNTST_NO_DEVICE_SPACE:
-    case WEIR_GNTST_NO_SPACE:
-        return -WEIR_ENOSPC;
-    case WEIR_GNTST_PERMISSION_DENIED:
-        return -WEIR_EACCES;
-    case WEIR_GNTST_BAD_PAGE:
-        return -WEIR_EFAULT;
-    case WEIR_GNTST_BAD_COPY_ARG:
-        return -WEIR_ERANGE;
-    case WEIR_GNTST_EAGAIN:
-        return -WEIR_EAGAIN;
-    default:
-        return -WEIR_EPERM; /* not granted to us, or not that way */
-    }
-}
 
 static int grant_op(struct weir_port_guest *pg, enum weir_gnttab_op op,
                     void *elements, unsigned n)
@@ -49,7 +24,7 @@ int weir_pg_table_open_(struct weir_port_guest *pg)
     int err = grant_op(pg, WEIR_GNTTABOP_QUERY_SIZE, &q, 1);
 
     if (err == 0)
-        err = error_of(q.status);
+        err = weir_gntst_error(q.status);
     if (err != 0)
         return err;
     pg->nmaps = maps < WEIR_GUEST_MAPS ? maps : WEIR_GUEST_MAPS;
@@ -164,7 +139,7 @@ static int map_some(struct weir_port_guest *pg, struct weir_map_op *ops,
         if (slot[i] == NO_SLOT)
             continue;
         r = &e[used++];
-        ops[i].status = error_of(r->status);
+        ops[i].status = weir_gntst_error(r->status);
         if (ops[i].status != 0) {
             slot_give(pg, slot[i]);
             continue;
@@ -213,7 +188,7 @@ static int unmap_some(struct weir_port_guest *pg, struct weir_unmap_op *ops,
     for (unsigned i = 0; i < n; i++) {
         if (slot[i] == NO_SLOT)
             continue;
-        ops[i].status = error_of(e[used++].status);
+        ops[i].status = weir_gntst_error(e[used++].status);
         /* What is still mapped keeps its place. */
         if (ops[i].status == 0)
             slot_give(pg, slot[i]);
@@ -268,7 +243,7 @@ static int copy_some(struct weir_port_guest *pg, struct weir_copy_op *ops,
         };
     err = grant_op(pg, WEIR_GNTTABOP_COPY, e, n);
     for (unsigned i = 0; i < n; i++)
-        ops[i].status = error_of(e[i].status);
+        ops[i].status = weir_gntst_error(e[i].status);
     return err;
 }
 

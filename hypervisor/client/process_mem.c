@@ -8,39 +8,16 @@
  */
 #include "hypervisor/client/process_call.h"
 
-#include "ring/error.h"
-#include "ring/grant_abi.h"
+#include "ring/gntst.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 
 static int status_of(int32_t gntst)
 {
-    switch (gntst) {
-    case WEIR_GNTST_OKAY:
-        return 0;
-    case WEIR_GNTST_BAD_DOMAIN:
-        return -WEIR_ENODEV;
-    case WEIR_GNTST_BAD_GNTREF:
-        return -WEIR_EINVAL;
-    case WEIR_GNTST_BAD_HANDLE:
-        return -WEIR_EBADF;
-    case WEIR_GNTST_BAD_VIRT_ADDR:
-        return -WEIR_EBUSY; /* still in our page table */
-    case WEIR_GNTST_NO_DEVICE_SPACE:
-    case WEIR_GNTST_NO_SPACE:
-        return -WEIR_ENOSPC;
-    case WEIR_GNTST_PERMISSION_DENIED:
-        return -WEIR_EACCES;
-    case WEIR_GNTST_BAD_PAGE:
-        return -WEIR_EFAULT;
-    case WEIR_GNTST_BAD_COPY_ARG:
-        return -WEIR_ERANGE;
-    case WEIR_GNTST_EAGAIN:
-        return -WEIR_EAGAIN;
-    default:
-        return -WEIR_EPERM; /* not granted to us, or not that way */
-    }
+    /* Still in our page table: only a process domain's unmap says so. */
+    return gntst == WEIR_GNTST_BAD_VIRT_ADDR ? -WEIR_EBUSY
+                                             : weir_gntst_error(gntst);
 }
 
 mfn_t weir_process_frame(struct weir_port *p, const void *page)

@@ -5,14 +5,16 @@
  */
 #include "tests/e2e/vm_suite.h"
 
+#include "ring/start_abi.h"
+
 #include <time.h>
 
 #define PAGE VM_PAGES
 
 static uint32_t xen_base(struct vm *v)
 {
-    for (uint32_t base = WEIR_XEN_CPUID_FIRST; base < 0x40010000; base += 0x100)
-        if (vm_do(v, VM_CPUID, base, 0).v[1] == WEIR_XEN_CPUID_SIGNATURE_EBX)
+    for (uint32_t base = WEIR_CPUID_FIRST; base < 0x40010000; base += 0x100)
+        if (vm_do(v, VM_CPUID, base, 0).v[1] == WEIR_CPUID_SIGNATURE_EBX)
             return base;
     fail_msg("no leaf says Xen");
     return 0;
@@ -25,8 +27,8 @@ static void cpuid_says_xen(void **state)
     struct vm_answer r = vm_do(&v, VM_CPUID, base, 0);
 
     (void)state;
-    assert_int_equal(r.v[2], WEIR_XEN_CPUID_SIGNATURE_ECX);
-    assert_int_equal(r.v[3], WEIR_XEN_CPUID_SIGNATURE_EDX);
+    assert_int_equal(r.v[2], WEIR_CPUID_SIGNATURE_ECX);
+    assert_int_equal(r.v[3], WEIR_CPUID_SIGNATURE_EDX);
     assert_in_range(r.v[0], base + 2, base + 0xff);
     r = vm_do(&v, VM_CPUID, base + 1, 0);
     assert_int_equal(r.v[0], vm_raw(&v, WEIR_HYPERCALL_XEN_VERSION,

@@ -4,6 +4,8 @@
  */
 #include "tests/e2e/vm_suite.h"
 
+#include "ring/start_abi.h"
+
 #define TRAMPOLINE 0x9000u /* below 1 MiB, the page number is the SIPI's */
 #define VECTOR     0x71
 
@@ -66,15 +68,15 @@ static void each_vcpu_knows_its_number(struct vm *v, unsigned n)
 
         for (o.a = 0x40000000; o.a < 0x40010000; o.a += 0x100) {
             r = vm_order(v, &o, NULL, NULL);
-            if (r.v[1] == WEIR_XEN_CPUID_SIGNATURE_EBX)
+            if (r.v[1] == WEIR_CPUID_SIGNATURE_EBX)
                 break;
         }
-        assert_int_equal(r.v[1], WEIR_XEN_CPUID_SIGNATURE_EBX);
-        assert_int_equal(r.v[2], WEIR_XEN_CPUID_SIGNATURE_ECX);
-        assert_int_equal(r.v[3], WEIR_XEN_CPUID_SIGNATURE_EDX);
+        assert_int_equal(r.v[1], WEIR_CPUID_SIGNATURE_EBX);
+        assert_int_equal(r.v[2], WEIR_CPUID_SIGNATURE_ECX);
+        assert_int_equal(r.v[3], WEIR_CPUID_SIGNATURE_EDX);
         o.a += 4;
         r = vm_order(v, &o, NULL, NULL);
-        assert_true(r.v[0] & WEIR_XEN_CPUID_VCPU_ID);
+        assert_true(r.v[0] & WEIR_CPUID_HVM_VCPU_ID);
         assert_int_equal(r.v[1], cpu);
     }
 }
