@@ -109,6 +109,13 @@
  *            16 u64 last.  Status 0 or -EPERM (which is counted).
  * GRANT_VERSION 0 u32 version; -ENOSYS for anything but 1
  * TRANSFER    refused: -ENOSYS
+ * KEEP        0 u64 key; 8 u32 count of frames; 12 u32 zero.  Frames that
+ *             outlive this program (REVIVE).  FREE of any of them ends it.
+ *   reply     0 u64 first frame of a contiguous run, accessible; 8 u32 1: a
+ *             predecessor's, with its content, 0: new and zeroed; 12 u32 zero.
+ *             -EEXIST: the key has another count; -EBUSY: this program has
+ *             asked for it already
+ * FORGET      nothing; frees kept frames that this program did not ask for
  * FAULTED     0 u64 frame.  The last words of a domain that wrote through its
  *             read-only window (kernels where that is a SIGSEGV): it is ended
  *             with a reason that names the frame.
@@ -135,6 +142,8 @@ enum weir_hv_op {
     WEIR_HV_GRANT_VERSION = 17,
     WEIR_HV_TRANSFER = 18,
     WEIR_HV_FAULTED = 19,
+    WEIR_HV_KEEP = 20,
+    WEIR_HV_FORGET = 21,
 };
 
 #define WEIR_HV_HELLO_REQ  8
@@ -169,6 +178,12 @@ enum weir_hv_op {
  *             with descriptor 0: a memfd
  * VM_START    0 u32 domid; 4 u32 entry; 8 u32 start info; 12 u32 zero
  * DESTROY, PAUSE, UNPAUSE  0 u32 domid
+ * REVIVE      0 u32 domid; 4 u32 zero.  A process domain in state CRASHED gets
+ *             a new program: same domid, name and quotas, kept frames as they
+ *             are, everything else as after CREATE (BUILDING).  Answered when
+ *             that is so.  -EINVAL: not such a domain; -EBUSY: others map
+ *             frames of it
+ *   reply     descriptor 0: its new socket
  * INFO        0 u32 domid; reply: one dominfo
  * LIST        0 u32 first domid; 4 u32 at most; reply: count dominfos
  * STATS       0 u32 domid; reply: 4096 bytes; -ENODATA without a page
@@ -187,7 +202,8 @@ enum weir_hv_op {
  * 252 u32 grants_mapped; 256 u32 ports; 260 u32 max_ports; 264 u32 max_maps;
  * 268 u32 store port; 272 u64 store frame; 280 u64 faults;
  * 288 u64 hypercalls; 296 u64 io_refused; 304 u64 uptime in ns; 312 u32 vcpus;
- * 316 u32 shutdown code; 320 u32 1: mode k; 324 u32 console port; 328 zeros
+ * 316 u32 shutdown code; 320 u32 1: mode k; 324 u32 console port;
+ * 328 u32 generation, 0 for the first program; 332 zeros
  */
 enum weir_hvctl_op {
     WEIR_HVCTL_CREATE = 1,
@@ -206,6 +222,7 @@ enum weir_hvctl_op {
     WEIR_HVCTL_MACHINE = 14,
     WEIR_HVCTL_VM_LOAD = 15,
     WEIR_HVCTL_VM_START = 16,
+    WEIR_HVCTL_REVIVE = 17,
 };
 
 #define WEIR_HVCTL_CREATE_REQ  112

@@ -115,6 +115,16 @@ struct weir_port_ops {
      * takes the pending state away; call it before looking at the ring. */
     int (*evtchn_fd)(struct weir_port *p, evtchn_port_t local);
     void (*evtchn_clear)(struct weir_port *p, evtchn_port_t local);
+
+    /* Where a domain's program can be started again under the same domid,
+     * NULL elsewhere: count own pages that outlive this program.  key is the
+     * caller's name for them.  *found: they are a predecessor's and hold what
+     * it wrote (check it); otherwise they are new and zeroed.  -WEIR_EEXIST:
+     * that key has another count.  free_pages ends it, of all of them. */
+    int (*keep)(struct weir_port *p, uint64_t key, unsigned count, void **first,
+                bool *found);
+    /* Frees what a predecessor kept and this program did not ask for. */
+    int (*forget_kept)(struct weir_port *p);
 };
 
 /* Where the domain finds the registry and the console: filled by the

@@ -56,6 +56,8 @@ struct weir_back_dev {
     char path[WEIR_BACK_PATH];          /* "backend/vbd/5/51712" */
     char frontend_path[WEIR_BACK_PATH]; /* validated: below /local/domain/N */
     enum weir_xenbus_state state;
+    bool resume; /* during connect: go on with a predecessor's connection, by
+                    what it kept (port.h); the frontend is not to notice */
     struct weir_resource res;  /* as the device manager sent it */
     int fds[WEIR_RES_MAX_FDS]; /* closed after close(); -1: the class took it */
     unsigned nfds;

@@ -7,8 +7,8 @@
  * The domain trusts what the device manager sends; the device manager does
  * not trust what the domain answers.
  *
- *   manager -> domain   struct weir_resource + descriptors (ATTACH, RESIZE),
- *                       without (DETACH, PING, ANNOUNCE)
+ *   manager -> domain   struct weir_resource + descriptors (ATTACH, RESUME,
+ *                       RESIZE), without (DETACH, PING, ANNOUNCE, RESUMED)
  *   domain  -> manager  struct weir_resource_event, no descriptors
  */
 #ifndef WEIR_BACKENDS_COMMON_RESOURCE_ABI_H
@@ -28,6 +28,12 @@ enum weir_res_op {
     /* ATTACH comes later, when scripts that wait for InitWait have run: the
      * device goes there with what is known of it. */
     WEIR_RES_ANNOUNCE = 5,
+    /* To a program that was started in place of one that died: ATTACH for a
+     * device the predecessor had.  It goes on where that was: states in the
+     * registry stay, a connection is taken over with what was kept of it. */
+    WEIR_RES_RESUME = 6,
+    /* No further RESUME comes: what else was kept is forgotten. */
+    WEIR_RES_RESUMED = 7,
 };
 enum weir_res_class { WEIR_RES_VBD = 1, WEIR_RES_VIF = 2 };
 
@@ -96,7 +102,8 @@ enum weir_res_event_type {
     WEIR_RES_EV_ATTACHED = 2, /* resources taken; seq echoed */
     WEIR_RES_EV_ERROR = 3,    /* text says why; seq echoed or 0 */
     WEIR_RES_EV_DETACHED = 4, /* released, descriptors closed */
-    WEIR_RES_EV_PONG = 5,
+    WEIR_RES_EV_PONG = 5,     /* seq echoed */
+    WEIR_RES_EV_RESUMED = 6,  /* of RESUME: it is served again; seq echoed */
 };
 
 struct weir_resource_event {

@@ -31,32 +31,73 @@ int weir_xen_node(struct weir_xen_dev *d, const char *key, char *buf,
     return n == -ENOENT ? 0 : n;
 }
 
-int weir_xen_put(struct weir_xen_dev *d, const struct weir_xen_pair *nodes,
-                 unsigned n)
+/* All of what fn does, or -ENOENT when the toolstack has removed the directory
+ * meanwhile. */
+static int change(struct weir_xen_dev *d,
+                  int (*fn)(struct weir_xen_dev *d, weir_xs_tx tx,
+                            const struct weir_xen_pair *nodes, unsigned n),
+                  const struct weir_xen_pair *nodes, unsigned n)
 {
     int err = -EAGAIN;
 
     for (unsigned tries = 0; err == -EAGAIN && tries < TX_TRIES; tries++) {
         weir_xs_tx tx;
         uint64_t id;
-        bool good;
+        int done;
 
         err = weir_xs_transaction_start(d->xs, &tx);
         if (err != 0)
             return err;
-        err = weir_xs_read_u64(d->xs, tx, d->dir, "frontend-id", &id);
-        for (unsigned i = 0; err == 0 && i < n; i++)
-            err = weir_xs_write_key(d->xs, tx, d->dir, nodes[i].key,
-                                    nodes[i].value);
-        good = err == 0;
-        if (!good)
-            weir_xs_transaction_end(d->xs, tx, false);
-        else
-            err = weir_xs_transaction_end(d->xs, tx, true);
-        if (!good)
-            break;
+        done = weir_xs_read_u64(d->xs, tx, d->dir, "frontend-id", &id);
+        if (done == 0)
+            done = fn(d, tx, nodes, n);
+        err = weir_xs_transaction_end(d->xs, tx, done == 0);
+        if (done != 0)
+            return done;
     }
     return err;
+}
+
+static int write_all(struct weir_xen_dev *d, weir_xs_tx tx,
+                     const struct weir_xen_pair *nodes, unsigned n)
+{
+    int err = 0;
+
+    for (unsigned i = 0; err == 0 && i < n; i++)
+        err =
+            weir_xs_write_key(d->xs, tx, d->dir, nodes[i].key, nodes[i].value);
+    return err;
+}
+
+int weir_xen_put(struct weir_xen_dev *d, const struct weir_xen_pair *nodes,
+                 unsigned n)
+{
+    return change(d, write_all, nodes, n);
+}
+
+static int remove_all(struct weir_xen_dev *d, weir_xs_tx tx,
+                      const struct weir_xen_pair *nodes, unsigned n)
+{
+    char parent[WEIR_XEN_DIR], one[16];
+    uint64_t online = 1;
+    int err = weir_xs_read_u64(d->xs, tx, d->dir, "online", &online);
+
+    (void)nodes;
+    (void)n;
+    if (err == 0 && online != 0)
+        err = -EBUSY;
+    if (err == 0)
+        err = weir_xs_rm(d->xs, tx, d->dir);
+    snprintf(parent, sizeof(parent), "%s", d->dir);
+    *strrchr(parent, '/') = '\0';
+    if (err == 0 && weir_xs_ls(d->xs, tx, parent, one, sizeof(one)) == 0)
+        err = weir_xs_rm(d->xs, tx, parent);
+    return err;
+}
+
+int weir_xen_remove(struct weir_xen_dev *d)
+{
+    return change(d, remove_all, NULL, 0);
 }
 
 /* Digits up to a '/' or the end; *s is then behind them. */

@@ -69,6 +69,10 @@ struct weir_xen_pair {
 /* All of them, or -ENOENT when the toolstack has removed the directory. */
 int weir_xen_put(struct weir_xen_dev *d, const struct weir_xen_pair *nodes,
                  unsigned n);
+/* The directory of a device that is to go (online 0), and the frontend's when
+ * that was its last: a domain's number comes but once, so these would add up to
+ * the domain's quota of nodes. */
+int weir_xen_remove(struct weir_xen_dev *d);
 /* Writes d->why; returns err. */
 int weir_xen_fail(struct weir_xen_dev *d, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

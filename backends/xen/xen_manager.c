@@ -19,6 +19,7 @@ enum stage {
     NEW,       /* nothing of it is the backend's */
     ANNOUNCED, /* in InitWait, its script runs */
     GIVEN,     /* ATTACH is sent */
+    SERVED,    /* ATTACHED came: what fails now is the frontend's affair */
     FAILED,    /* reason in its error node */
     LEAVING,   /* DETACH is sent */
     GONE,      /* the directory is all that is left */
@@ -28,6 +29,9 @@ struct entry {
     enum stage stage;
     struct weir_xen_dev dev;
     struct weir_resource res;
+    uint32_t first; /* its first packet: answers to earlier ones are about
+                       another device that had the same numbers */
+    bool begun;     /* seen in a later state than Initialising */
 };
 
 struct weir_xen_manager {
@@ -55,6 +59,8 @@ static int tell(struct weir_xen_manager *m, struct entry *e, uint32_t op,
     e->res.frontend = e->dev.frontend;
     e->res.devid = e->dev.devid;
     e->res.seq = ++m->seq;
+    if (e->stage == NEW)
+        e->first = e->res.seq;
     if (op != WEIR_RES_ATTACH)
         e->res.nfds = 0;
     return weir_resource_send(m->cfg.channel, &e->res, fds);
@@ -121,28 +127,57 @@ static void offer(struct weir_xen_manager *m, struct entry *e)
         fail(m, e);
 }
 
+static bool is_given(const struct entry *e)
+{
+    return e->stage == ANNOUNCED || e->stage == GIVEN || e->stage == SERVED;
+}
+
+/* xl in dom0 waits for the directory of a driver domain's device to go; where
+ * `xl devd` runs scripts there, that removes it. */
+static bool removes_directory(struct weir_xen_manager *m, struct entry *e)
+{
+    char script[8];
+
+    return !e->dev.script && m->cfg.domid != 0 &&
+           weir_xen_node(&e->dev, "script", script, sizeof(script)) != 0;
+}
+
 /* The toolstack takes the device away and waits for Closed. */
 static void leave(struct weir_xen_manager *m, struct entry *e)
 {
-    if (e->stage == ANNOUNCED || e->stage == GIVEN) {
+    if (is_given(e)) {
         tell(m, e, WEIR_RES_DETACH, NULL);
         e->stage = LEAVING;
     } else if (e->stage == NEW || e->stage == FAILED) {
         const struct weir_xen_pair closed = {"state", "6"};
 
         weir_xen_put(&e->dev, &closed, 1);
+        if (removes_directory(m, e))
+            weir_xen_remove(&e->dev);
         e->stage = GONE;
     }
 }
 
-/* A new directory in the place of one that went, before anybody looked. */
+/* A new directory in the place of one that went, before anybody looked: no
+ * backend goes back to Initialising. */
 static bool is_another(struct entry *e)
 {
     char error[8];
 
+    if (is_given(e) || e->stage == LEAVING)
+        return e->begun;
     return e->stage == GONE ||
            (e->stage == FAILED &&
             weir_xen_node(&e->dev, "error", error, sizeof(error)) == 0);
+}
+
+/* The directory went; the backend may not have looked yet, and waits for the
+ * frontend of a device that is leaving: a second DETACH means now. */
+static void let_go(struct weir_xen_manager *m, struct entry *e)
+{
+    if (is_given(e) || e->stage == LEAVING)
+        tell(m, e, WEIR_RES_DETACH, NULL);
+    e->stage = UNUSED;
 }
 
 static void look(struct weir_xen_manager *m, struct entry *e)
@@ -151,9 +186,7 @@ static void look(struct weir_xen_manager *m, struct entry *e)
     int err = weir_xs_read_u64(m->cfg.xs, 0, e->dev.dir, "frontend-id", &id);
 
     if (err == -ENOENT) {
-        if (e->stage == ANNOUNCED || e->stage == GIVEN)
-            tell(m, e, WEIR_RES_DETACH, NULL);
-        e->stage = UNUSED;
+        let_go(m, e);
         return;
     }
     if (err != 0 || id != e->dev.frontend ||
@@ -164,8 +197,11 @@ static void look(struct weir_xen_manager *m, struct entry *e)
         leave(m, e);
         return;
     }
-    if (state == WEIR_XENBUS_INITIALISING && is_another(e))
+    if (state == WEIR_XENBUS_INITIALISING && is_another(e)) {
+        let_go(m, e);
         e->stage = NEW;
+    }
+    e->begun = state > WEIR_XENBUS_INITIALISING;
     if (e->stage == NEW || e->stage == ANNOUNCED)
         offer(m, e);
 }
@@ -262,23 +298,28 @@ static int registry_events(struct weir_xen_manager *m)
     return 1;
 }
 
-/* xl in dom0 waits for the directory of a driver domain's device to go; where
- * `xl devd` runs scripts there, that removes it. */
-static bool removes_directory(struct weir_xen_manager *m, struct entry *e)
-{
-    char script[8];
-
-    return !e->dev.script && m->cfg.domid != 0 &&
-           weir_xen_node(&e->dev, "script", script, sizeof(script)) != 0;
-}
-
 static void detached(struct weir_xen_manager *m, struct entry *e)
 {
     if (e->stage == LEAVING && removes_directory(m, e))
-        weir_xs_rm(m->cfg.xs, 0, e->dev.dir);
-    if (e->stage == LEAVING || e->stage == GIVEN)
+        weir_xen_remove(&e->dev);
+    if (e->stage == LEAVING || is_given(e))
         e->stage = GONE;
     look(m, e);
+}
+
+/* The resources are taken. */
+static void served(struct weir_xen_manager *m, struct entry *e)
+{
+    int err = 0;
+
+    e->stage = SERVED;
+    if (!e->dev.script)
+        err = m->cfg.kind->told(&e->dev, &e->res);
+    if (err == 0 || err == -ENOENT)
+        return;
+    weir_xen_fail(&e->dev, err, "the toolstack cannot be told: %s",
+                  strerror(-err));
+    say(m, e, WEIR_LOG_ERROR, e->dev.why);
 }
 
 static void answer(struct weir_xen_manager *m,
@@ -293,11 +334,10 @@ static void answer(struct weir_xen_manager *m,
     if (ev->frontend > WEIR_XEN_DOMID_MAX)
         return;
     e = find(m, (domid_t)ev->frontend, ev->devid);
-    if (e == NULL)
+    if (e == NULL || (int32_t)(ev->seq - e->first) < 0)
         return;
-    if (ev->type == WEIR_RES_EV_ATTACHED && e->stage == GIVEN &&
-        !e->dev.script) {
-        m->cfg.kind->told(&e->dev, &e->res);
+    if (ev->type == WEIR_RES_EV_ATTACHED && e->stage == GIVEN) {
+        served(m, e);
     } else if (ev->type == WEIR_RES_EV_ERROR && e->stage == GIVEN) {
         put_error(e, ev->text, NULL);
     } else if (ev->type == WEIR_RES_EV_DETACHED ||
@@ -306,14 +346,17 @@ static void answer(struct weir_xen_manager *m,
     }
 }
 
-/* 0: none is left. */
+/* So many that a backend that never ends keeps us from nothing else. */
 static int answers(struct weir_xen_manager *m)
 {
     struct weir_resource_event ev;
-    int err;
+    int err = 0;
 
-    while ((err = weir_resource_wait(m->cfg.channel, &ev, 0)) == 0)
-        answer(m, &ev);
+    for (unsigned n = 0; err == 0 && n < EVENTS_A_STEP; n++) {
+        err = weir_resource_wait(m->cfg.channel, &ev, 0);
+        if (err == 0)
+            answer(m, &ev);
+    }
     return err == -ETIMEDOUT || err == -EPROTO || err == -EINTR ? 0 : err;
 }
 

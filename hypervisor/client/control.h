@@ -57,9 +57,10 @@ struct weir_hv_dominfo {
     evtchn_port_t console_evtchn;
     uint64_t faults, hypercalls, io_refused;
     uint64_t uptime_ns;
-    uint32_t vcpus;    /* VM: vCPUs, 0 for a process domain */
-    uint32_t shutdown; /* enum weir_shutdown, in state SHUTDOWN */
-    bool xen_hvm;      /* VM: KVM's own Xen support is used */
+    uint32_t vcpus;      /* VM: vCPUs, 0 for a process domain */
+    uint32_t shutdown;   /* enum weir_shutdown, in state SHUTDOWN */
+    bool xen_hvm;        /* VM: KVM's own Xen support is used */
+    uint32_t generation; /* of its program: times it was revived */
 };
 
 int weir_hvctl_open(const char *socket_path, struct weir_hvctl **out);
@@ -84,6 +85,12 @@ int weir_hvctl_vm_start(struct weir_hvctl *c, domid_t domid, uint32_t entry,
 /* Kills the program and frees what nobody maps.  Returns when it is dead;
  * frames still mapped by others are freed with their last mapping. */
 int weir_hvctl_destroy(struct weir_hvctl *c, domid_t domid);
+/* A process domain that is CRASHED is BUILDING again, with its domid, name,
+ * quotas and kept frames; *domain_fd as of create.  Its predecessor is gone for
+ * good: no thread of it, no mapping, no device I/O in flight.  Release its
+ * registry connection (XS_RELEASE) before, introduce it after.  -EBUSY: others
+ * map frames of it. */
+int weir_hvctl_revive(struct weir_hvctl *c, domid_t domid, int *domain_fd);
 int weir_hvctl_pause(struct weir_hvctl *c, domid_t domid);
 int weir_hvctl_unpause(struct weir_hvctl *c, domid_t domid);
 int weir_hvctl_info(struct weir_hvctl *c, domid_t domid,

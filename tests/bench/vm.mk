@@ -1,6 +1,6 @@
 # tests/bench: VM domains
 $(call lib,weir-launchvm,tests/e2e/launch_vm.c)
-$(call guest,vm_guest,$(addprefix tests/bench/,vm_guest.c vm_loop.S load_blk.c load_net.c))
+$(call guest,vm_guest,$(addprefix tests/bench/,vm_guest.c vm_guest_event.c vm_loop.S load_blk.c load_net.c))
 $(B)/guests/vm_first.elf: $(B)/obj/tests/bench/vm_first.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) -nostdlib -static -no-pie -Wl,--build-id=none \

@@ -4,10 +4,8 @@
  * "NAME NUMBER" on its console.
  *
  *   calls             ns of a hypercall, of one at level 0, of map and unmap
- *   events DOMID      asks DOMID to bind ("port N"), then ns of a send and of a
- *                     round trip
- *   blk OP SEQUENTIAL BYTES DEPTH MS
- *   tx SIZE MS, rx MS
+ *   events DOMID      asks DOMID to bind ("grant N", "port N");
+ * vm_guest_event.c blk OP SEQUENTIAL BYTES DEPTH MS tx SIZE MS, rx MS
  */
 #include "frontends/common/text.h"
 #include "frontends/guest/guest.h"
@@ -15,17 +13,14 @@
 #include "ring/error.h"
 #include "ring/grant.h"
 #include "tests/bench/load.h"
+#include "tests/bench/vm_guest.h"
 #include "xenbus/wire.h"
 
 #define CALLS      5000u
 #define BATCH      16u
 #define BATCHES    200u
-#define SENDS      2000u
-#define TRIPS      2000u
 #define CONNECT_NS UINT64_C(10000000000)
 #define WORDS      8
-
-extern char weir_bench_level0_loop[];
 
 static struct weir_guest *guest;
 static struct weir_gnttab gnttab;
@@ -37,12 +32,17 @@ static uint64_t now(void)
     return guest->port->ops->now_ns(guest->port);
 }
 
+void vm_guest_say(struct weir_guest *g, const char *name, uint64_t v)
+{
+    weir_guest_print(g, name);
+    weir_guest_print(g, " ");
+    weir_guest_print_u64(g, v);
+    weir_guest_print(g, "\n");
+}
+
 static void say(const char *name, uint64_t v)
 {
-    weir_guest_print(guest, name);
-    weir_guest_print(guest, " ");
-    weir_guest_print_u64(guest, v);
-    weir_guest_print(guest, "\n");
+    vm_guest_say(guest, name, v);
 }
 
 static int map_batches(grant_ref_t *ref)
@@ -93,35 +93,6 @@ static int calls(void)
         err = map_batches(ref);
     say("map", (now() - t) / (BATCHES * BATCH));
     return err;
-}
-
-static int events(void)
-{
-    const struct weir_port_ops *ops = guest->port->ops;
-    evtchn_port_t port;
-    uint64_t t, pending;
-    int err = ops->evtchn_alloc(guest->port, (domid_t)arg[1], &port);
-
-    if (err != 0)
-        return err;
-    say("port", port);
-    /* The first event says that the other end is there. */
-    err = ops->wait(guest->port, &port, 1, CONNECT_NS, &pending);
-    if (err != 0 || pending == 0)
-        return -WEIR_ETIMEDOUT;
-    t = now();
-    for (unsigned i = 0; i < TRIPS; i++) {
-        ops->evtchn_notify(guest->port, port);
-        err = ops->wait(guest->port, &port, 1, CONNECT_NS, &pending);
-        if (err != 0 || pending == 0)
-            return -WEIR_ETIMEDOUT;
-    }
-    say("trip", (now() - t) / TRIPS);
-    t = now();
-    for (unsigned i = 0; i < SENDS; i++)
-        ops->evtchn_notify(guest->port, port);
-    say("send", (now() - t) / SENDS);
-    return 0;
 }
 
 static int blk(void)
@@ -196,7 +167,7 @@ int weir_guest_main(struct weir_guest *g)
     if (err != 0 || weir_text_equal(g->cmdline, "calls"))
         return err != 0 ? err : calls();
     if (weir_text_equal(g->cmdline, "events"))
-        return events();
+        return vm_guest_events(g, &gnttab, (domid_t)arg[1]);
     if (g->cmdline[0] == '\0')
         return 0;
     err = weir_front_bus_open(&bus, g->port, &gnttab);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * For vm_guest.c, at level 0: rsi times the cheapest hypercall, xen_version 0,
- * whose stub rdi points to.
+ * For bench_vm's guest, at level 0 (vm_guest.h says what each is).
  */
+#define APIC_EOI 0xfee000b0
+
     .text
     .globl weir_bench_level0_loop
 weir_bench_level0_loop:
@@ -17,5 +18,42 @@ weir_bench_level0_loop:
     pop %rbp
     pop %rbx
     ret
+
+    .globl weir_bench_sidt
+weir_bench_sidt:
+    sidt (%rdi)
+    xor %eax, %eax
+    ret
+
+    .globl weir_bench_sleep
+weir_bench_sleep:
+1:  mov stamp, %rax
+    test %rax, %rax
+    jnz 2f
+    sti
+    hlt
+    cli
+    jmp 1b
+2:  movq $0, stamp
+    ret
+
+    .globl weir_bench_interrupt
+weir_bench_interrupt:
+    push %rax
+    push %rdx
+    rdtsc
+    shl $32, %rdx
+    or %rdx, %rax
+    mov %rax, stamp
+    mov $APIC_EOI, %eax
+    movl $0, (%rax)
+    pop %rdx
+    pop %rax
+    iretq
+
+    .section .bss.stamp, "aw", @nobits
+    .balign 8
+stamp:
+    .skip 8
 
     .section .note.GNU-stack, "", @progbits
