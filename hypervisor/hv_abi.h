@@ -182,7 +182,7 @@ enum weir_hv_op {
  *             a new program: same domid, name and quotas, kept frames as they
  *             are, everything else as after CREATE (BUILDING).  Answered when
  *             that is so.  -EINVAL: not such a domain; -EBUSY: others map
- *             frames of it
+ *             frames of it, beside the store domain its store page
  *   reply     descriptor 0: its new socket
  * INFO        0 u32 domid; reply: one dominfo
  * LIST        0 u32 first domid; 4 u32 at most; reply: count dominfos

@@ -87,9 +87,9 @@ int weir_hvctl_vm_start(struct weir_hvctl *c, domid_t domid, uint32_t entry,
 int weir_hvctl_destroy(struct weir_hvctl *c, domid_t domid);
 /* A process domain that is CRASHED is BUILDING again, with its domid, name,
  * quotas and kept frames; *domain_fd as of create.  Its predecessor is gone for
- * good: no thread of it, no mapping, no device I/O in flight.  Release its
- * registry connection (XS_RELEASE) before, introduce it after.  -EBUSY: others
- * map frames of it. */
+ * good: no thread of it, no mapping, no device I/O in flight.  Introduce
+ * it to the registry again after (XS_INTRODUCE: its nodes stay; RELEASE would
+ * remove them).  -EBUSY: others map frames of it, beside its store page. */
 int weir_hvctl_revive(struct weir_hvctl *c, domid_t domid, int *domain_fd);
 int weir_hvctl_pause(struct weir_hvctl *c, domid_t domid);
 int weir_hvctl_unpause(struct weir_hvctl *c, domid_t domid);

@@ -143,6 +143,14 @@ static void expect(const char *dir, const char *key, const char *want)
         fail_msg("%s is \"%s\", not \"%s\"", path, got, want);
 }
 
+static bool is_there(const char *dir)
+{
+    char path[128], got[16];
+
+    snprintf(path, sizeof(path), BACK "%s", dir);
+    return weir_fake_store_get(t.store, path, got, sizeof(got)) >= 0;
+}
+
 /* As libxl: all of it in one transaction; here state is the last. */
 static void offer(const char *dir, const char *frontend_id)
 {
@@ -374,6 +382,117 @@ static void driver_domain_removes_the_directory_for_xl(void **state)
     answer(WEIR_RES_EV_DETACHED, NULL);
     expect("vbd/5/1", "online", "");
     expect("vbd/5/1", "frontend-id", "");
+    assert_false(is_there("vbd/5")); /* or one stays of each guest */
+}
+
+/* Also of one that no backend has seen; its neighbour's stays. */
+static void a_failed_device_goes_as_well(void **state)
+{
+    (void)state;
+    start(&weir_xen_vbd, WEIR_XEN_HOTPLUG_SELF, 3);
+    for (unsigned i = 0; i < 2; i++) {
+        const char *dir = i == 0 ? "vbd/5/1" : "vbd/5/2";
+
+        set(dir, "script", "block");
+        set(dir, "params", "/nothing/there");
+        offer(dir, "5");
+        expect(dir, "state", "5");
+    }
+    set("vbd/5/1", "online", "0");
+    step();
+    assert_false(is_there("vbd/5/1"));
+    assert_true(is_there("vbd/5/2"));
+    set("vbd/5/2", "online", "0");
+    step();
+    assert_false(is_there("vbd/5"));
+    assert_true(is_there("vbd"));
+}
+
+/* Its own business with the frontend is between these two. */
+static void a_failure_in_service_is_no_hotplug_error(void **state)
+{
+    (void)state;
+    start(&weir_xen_vbd, WEIR_XEN_HOTPLUG_AUTO, 0);
+    set("vbd/5/1", "params", t.image);
+    offer("vbd/5/1", "5");
+    assert_int_equal(packet(), WEIR_RES_ATTACH);
+    answer(WEIR_RES_EV_ATTACHED, NULL);
+    answer(WEIR_RES_EV_ERROR, "frontend's ring pages cannot be mapped");
+    expect("vbd/5/1", "hotplug-status", "connected");
+    expect("vbd/5/1", "hotplug-error", "");
+    expect("vbd/5/1", "error", ""); /* the backend's to write, and to remove */
+    set("vbd/5/1", "online", "0");
+    step();
+    assert_int_equal(packet(), WEIR_RES_DETACH);
+}
+
+/* xl network-detach, then network-attach: the answer comes afterwards. */
+static void answers_about_the_one_before_are_not_taken(void **state)
+{
+    struct weir_resource first;
+
+    (void)state;
+    start(&weir_xen_vif, WEIR_XEN_HOTPLUG_AUTO, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        set("vif/5/0", "mac", "00:16:3e:0a:0b:0c");
+        offer("vif/5/0", "5");
+        assert_int_equal(packet(), WEIR_RES_ATTACH);
+        if (i == 1)
+            break;
+        first = t.res;
+        set("vif/5/0", "online", "0");
+        step();
+        assert_int_equal(packet(), WEIR_RES_DETACH);
+        take_away("vif/5/0");
+        assert_int_equal(packet(), WEIR_RES_DETACH); /* now */
+        assert_int_not_equal(t.res.seq, first.seq);
+        first = t.res;
+    }
+    t.res = first;
+    answer(WEIR_RES_EV_DETACHED, NULL);
+    answer(WEIR_RES_EV_ERROR, "made-up reason");
+    assert_int_equal(packet(), 0); /* not offered again */
+    expect("vif/5/0", "error", "");
+    set("vif/5/0", "online", "0");
+    step();
+    assert_int_equal(packet(), WEIR_RES_DETACH);
+}
+
+/* Between two looks the directory was removed and made anew. */
+static void another_device_in_the_same_place_is_seen(void **state)
+{
+    (void)state;
+    start(&weir_xen_vbd, WEIR_XEN_HOTPLUG_AUTO, 3);
+    set("vbd/5/1", "params", t.image);
+    offer("vbd/5/1", "5");
+    assert_int_equal(packet(), WEIR_RES_ATTACH);
+    drop_fds(); /* with them the file's lock */
+    answer(WEIR_RES_EV_ATTACHED, NULL);
+    set("vbd/5/1", "state", "4"); /* the backend's */
+    step();
+    assert_int_equal(packet(), 0);
+    set("vbd/5/1", "mode", "r");
+    set("vbd/5/1", "state", "1");
+    step();
+    assert_int_equal(packet(), WEIR_RES_DETACH);
+    assert_int_equal(packet(), WEIR_RES_ATTACH);
+    assert_int_equal(t.res.vbd.flags, WEIR_VBD_READONLY);
+}
+
+static void an_endless_backend_does_not_keep_the_manager(void **state)
+{
+    struct weir_resource res = {.frontend = 5, .devid = 1};
+    unsigned sent = 0, left = 0;
+
+    (void)state;
+    start(&weir_xen_vbd, WEIR_XEN_HOTPLUG_AUTO, 0);
+    while (weir_resource_answer(t.channel, WEIR_RES_EV_ERROR, &res, "x") == 0)
+        sent++;
+    assert_in_range(sent, 100, 100000);
+    assert_int_equal(weir_xen_manager_step(t.m, -1, 0), 0);
+    while (weir_resource_answer(t.channel, WEIR_RES_EV_ERROR, &res, "x") == 0)
+        left++;
+    assert_in_range(left, 1, sent - 1);
 }
 
 static void interface_is_there_before_its_script(void **state)
@@ -464,6 +583,11 @@ int main(void)
         TEST(disks_that_cannot_be_opened_have_a_reason),
         TEST(backend_that_fails_says_why),
         TEST(driver_domain_removes_the_directory_for_xl),
+        TEST(a_failed_device_goes_as_well),
+        TEST(a_failure_in_service_is_no_hotplug_error),
+        TEST(answers_about_the_one_before_are_not_taken),
+        TEST(another_device_in_the_same_place_is_seen),
+        TEST(an_endless_backend_does_not_keep_the_manager),
         TEST(interface_is_there_before_its_script),
         TEST(own_interface_joins_its_bridge),
         TEST(wrong_interfaces_have_a_reason),
