@@ -79,13 +79,16 @@ static int remove_all(struct weir_xen_dev *d, weir_xs_tx tx,
                       const struct weir_xen_pair *nodes, unsigned n)
 {
     char parent[WEIR_XEN_DIR], one[16];
-    uint64_t online = 1;
+    uint64_t online;
     int err = weir_xs_read_u64(d->xs, tx, d->dir, "online", &online);
 
     (void)nodes;
     (void)n;
     if (err == 0 && online != 0)
         err = -EBUSY;
+    if (err == 0 && weir_xs_read_key(d->xs, tx, d->dir, "script", one,
+                                     sizeof(one)) == -ENOENT)
+        err = -ENOENT;
     if (err == 0)
         err = weir_xs_rm(d->xs, tx, d->dir);
     snprintf(parent, sizeof(parent), "%s", d->dir);

@@ -69,9 +69,9 @@ struct weir_xen_pair {
 /* All of them, or -ENOENT when the toolstack has removed the directory. */
 int weir_xen_put(struct weir_xen_dev *d, const struct weir_xen_pair *nodes,
                  unsigned n);
-/* The directory of a device that is to go (online 0), and the frontend's when
- * that was its last: a domain's number comes but once, so these would add up to
- * the domain's quota of nodes. */
+/* The directory of a device that is to go (online 0) and has a script node; the
+ * frontend's too when that was its last: a domain's number comes but once, so
+ * these would add up to the own domain's quota of nodes. */
 int weir_xen_remove(struct weir_xen_dev *d);
 /* Writes d->why; returns err. */
 int weir_xen_fail(struct weir_xen_dev *d, int err, const char *fmt, ...)

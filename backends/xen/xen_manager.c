@@ -69,17 +69,16 @@ static int tell(struct weir_xen_manager *m, struct entry *e, uint32_t op,
 /* Closing, unless state is NULL: the backend says it. */
 static void put_error(struct entry *e, const char *why, const char *state)
 {
-    const struct weir_xen_pair script[] = {{"error", why}, {"state", state}};
-    const struct weir_xen_pair own[] = {{"error", why},
-                                        {"hotplug-error", why},
-                                        {"hotplug-status", "error"},
-                                        {"state", state}};
-    unsigned less = state == NULL ? 1 : 0;
+    struct weir_xen_pair nodes[4] = {{"error", why}};
+    unsigned n = 1;
 
-    if (e->dev.script)
-        weir_xen_put(&e->dev, script, 2 - less);
-    else
-        weir_xen_put(&e->dev, own, 4 - less);
+    if (!e->dev.script) {
+        nodes[n++] = (struct weir_xen_pair){"hotplug-error", why};
+        nodes[n++] = (struct weir_xen_pair){"hotplug-status", "error"};
+    }
+    if (state != NULL)
+        nodes[n++] = (struct weir_xen_pair){"state", state};
+    weir_xen_put(&e->dev, nodes, n);
 }
 
 static void fail(struct weir_xen_manager *m, struct entry *e)
@@ -134,12 +133,10 @@ static bool is_given(const struct entry *e)
 
 /* xl in dom0 waits for the directory of a driver domain's device to go; where
  * `xl devd` runs scripts there, that removes it. */
-static bool removes_directory(struct weir_xen_manager *m, struct entry *e)
+static void remove_directory(struct weir_xen_manager *m, struct entry *e)
 {
-    char script[8];
-
-    return !e->dev.script && m->cfg.domid != 0 &&
-           weir_xen_node(&e->dev, "script", script, sizeof(script)) != 0;
+    if (!e->dev.script && m->cfg.domid != 0)
+        weir_xen_remove(&e->dev);
 }
 
 /* The toolstack takes the device away and waits for Closed. */
@@ -152,8 +149,7 @@ static void leave(struct weir_xen_manager *m, struct entry *e)
         const struct weir_xen_pair closed = {"state", "6"};
 
         weir_xen_put(&e->dev, &closed, 1);
-        if (removes_directory(m, e))
-            weir_xen_remove(&e->dev);
+        remove_directory(m, e);
         e->stage = GONE;
     }
 }
@@ -171,8 +167,7 @@ static bool is_another(struct entry *e)
             weir_xen_node(&e->dev, "error", error, sizeof(error)) == 0);
 }
 
-/* The directory went; the backend may not have looked yet, and waits for the
- * frontend of a device that is leaving: a second DETACH means now. */
+/* The backend may wait for the frontend still: a second DETACH means now. */
 static void let_go(struct weir_xen_manager *m, struct entry *e)
 {
     if (is_given(e) || e->stage == LEAVING)
@@ -244,9 +239,9 @@ static struct entry *add(struct weir_xen_manager *m, domid_t frontend,
     return NULL;
 }
 
-static void look_at(struct weir_xen_manager *m, domid_t frontend,
-                    uint32_t devid)
+static void look_at(void *manager, domid_t frontend, uint32_t devid)
 {
+    struct weir_xen_manager *m = manager;
     struct entry *e = find(m, frontend, devid);
 
     if (e == NULL)
@@ -255,18 +250,13 @@ static void look_at(struct weir_xen_manager *m, domid_t frontend,
         look(m, e);
 }
 
-static void look_again(void *manager, domid_t frontend, uint32_t devid)
-{
-    look_at(manager, frontend, devid);
-}
-
 /* Every device: at the start, and after events were lost. */
 static void rescan(struct weir_xen_manager *m)
 {
     for (unsigned i = 0; i < m->cfg.max_devs; i++)
         if (m->entries[i].stage != UNUSED)
             look(m, &m->entries[i]);
-    weir_xen_each(m->cfg.xs, m->cfg.kind->name, look_again, m);
+    weir_xen_each(m->cfg.xs, m->cfg.kind->name, look_at, m);
 }
 
 static void event(struct weir_xen_manager *m, const char *path)
@@ -300,8 +290,8 @@ static int registry_events(struct weir_xen_manager *m)
 
 static void detached(struct weir_xen_manager *m, struct entry *e)
 {
-    if (e->stage == LEAVING && removes_directory(m, e))
-        weir_xen_remove(&e->dev);
+    if (e->stage == LEAVING)
+        remove_directory(m, e);
     if (e->stage == LEAVING || is_given(e))
         e->stage = GONE;
     look(m, e);
