@@ -86,8 +86,9 @@ struct weir_dom {
     struct weir_logsink log;
     uint64_t created_ns, deadline_ns; /* 0: no deadline */
     uint64_t start_us;
-    uint32_t restarts;
-    uint32_t tries; /* restarts before this one that did not work */
+    uint32_t restarts; /* in all */
+    uint32_t streak;   /* without a calm time between */
+    uint32_t tries;    /* restarts before this one that did not work */
     char where[32];
     char reason[640];
     struct weir_waiter starter, stopper;
@@ -134,7 +135,7 @@ struct weir_restart {
     struct weir_restart *next;
     struct weir_domain_config cfg;
     uint64_t at_ns;
-    uint32_t count;            /* restarts so far, with this one */
+    uint32_t count, streak;    /* restarts so far, with this one */
     uint32_t failed;           /* attempts to build it that were refused */
     struct weir_waiter waiter; /* of a reboot */
 };

@@ -345,6 +345,7 @@ int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *c,
     if (dom) {
         dom->starter = w;
         dom->restarts = again ? again->count : 0;
+        dom->streak = again ? again->streak : 0;
         dom->tries = again ? again->failed : 0;
         if (build(dom, &p, hv_fd, why))
             weir_dom_fail(dom, why->where, "%s", why->text);

@@ -78,7 +78,8 @@ void weir_dom_check_gone(struct weir_dom *dom)
     else if (dom->failed && dom->restarts && !d->stopping)
         weir_restart_retry(dom);
     weir_devd_answer(d, &dom->stopper, 0, dom->domid, NULL,
-                     dom->rebooting ? "it is not built again: on_reboot"
+                     dom->rebooting ? "it ended and is not built again, as its "
+                                      "configuration wants"
                                     : NULL);
     forget(dom);
 }

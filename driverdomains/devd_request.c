@@ -35,14 +35,17 @@ static int hello(struct request *r)
 static int create(struct request *r)
 {
     static struct weir_domain_config cfg; /* one thread; 20 KiB */
+    int rc;
 
     if (weir_devctl_get_domain(r->in, &cfg))
         return -EPROTO;
     if (r->d->stopping)
         return weir_refuse(&r->why, -ESHUTDOWN, "name",
                            "the device manager is stopping");
-    weir_restart_cancel(r->d, cfg.name);
-    return weir_dom_create(r->d, &cfg, r->w, NULL, &r->why);
+    rc = weir_dom_create(r->d, &cfg, r->w, NULL, &r->why);
+    if (rc == 0) /* it takes the place; a refused one does not */
+        weir_restart_cancel(r->d, cfg.name);
+    return rc;
 }
 
 static int target(struct request *r, struct weir_devctl_target *t,

@@ -23,17 +23,32 @@ static uint64_t back_off(uint32_t before)
     return (ms < RESTART_LAST_MS ? ms : RESTART_LAST_MS) * 1000000;
 }
 
-void weir_restart_plan(struct weir_dom *dom)
+static struct weir_restart *again(const struct weir_dom *dom)
 {
     struct weir_restart *r = calloc(1, sizeof(*r));
+
+    if (!r) {
+        weir_devd_log("domain %s is not restarted: out of memory",
+                      dom->cfg.name);
+        return NULL;
+    }
+    r->cfg = dom->cfg;
+    r->count = dom->restarts;
+    r->streak = dom->streak;
+    return r;
+}
+
+void weir_restart_plan(struct weir_dom *dom)
+{
+    struct weir_restart *r = again(dom);
     uint64_t now = weir_devd_now();
     bool lived = now - dom->created_ns > RESTART_CALM_NS;
 
     if (!r)
         return;
-    r->cfg = dom->cfg;
-    r->count = dom->restarts + 1;
-    r->at_ns = now + back_off(lived ? 0 : dom->restarts);
+    r->count++;
+    r->streak = lived ? 1 : r->streak + 1;
+    r->at_ns = now + back_off(r->streak - 1);
     if (dom->rebooting) {
         r->waiter = dom->stopper;
         dom->stopper.client = 0;
@@ -88,12 +103,10 @@ static void try_later(struct weir_devd *d, struct weir_restart *r,
 
 void weir_restart_retry(struct weir_dom *dom)
 {
-    struct weir_restart *r = calloc(1, sizeof(*r));
+    struct weir_restart *r = again(dom);
 
     if (!r)
         return;
-    r->cfg = dom->cfg;
-    r->count = dom->restarts;
     r->failed = dom->tries;
     try_later(dom->devd, r, dom->where, dom->reason);
 }

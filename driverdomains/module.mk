@@ -35,6 +35,8 @@ $(call test,test_dd_config,tests/unit/test_dd_config.c \
 $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
 $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
+$(call test,test_dd_restart,tests/unit/test_dd_restart.c \
+	driverdomains/devd_restart.c,)
 
 DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh errors.sh hotplug.sh \
 	two.sh crash.sh vm.sh vmback.sh) tests/e2e/net_filter.sh

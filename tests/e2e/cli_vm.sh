@@ -68,6 +68,13 @@ ids=$(grep -o 'domain [0-9]* (again) shut down' "$S/log/weir-devd.log" | sort -u
 [ "$ids" -ge 3 ] || die "a rebooted domain keeps its domid"
 sleep 2
 [ "$(reboots)" -le 8 ] || die "no back-off: $(reboots) in 3 s"
+# A request that is refused does not take its place, and it comes back.
+until_ok 5 is_gone again || die "no back-off"
+cli_cfg x 'name="again"' 'type="pvh"' memory=4 "kernel='$dir/none'"
+refused "weir: $dir/x.cfg:4: kernel: $dir/none: No such file*" w create "$dir/x.cfg"
+before=$(reboots)
+more() { [ "$(reboots)" -gt "$before" ]; }
+until_ok 10 more || die "a refused request ends its restarts"
 w destroy again || die "destroy between restarts"
 sleep 1
 is_gone again || die "it came back"
