@@ -70,8 +70,9 @@ sleep 2
 [ "$(reboots)" -le 8 ] || die "no back-off: $(reboots) in 3 s"
 # A request that is refused does not take its place, and it comes back.
 until_ok 5 is_gone again || die "no back-off"
-cli_cfg x 'name="again"' 'type="pvh"' memory=4 "kernel='$dir/none'"
-refused "weir: $dir/x.cfg:4: kernel: $dir/none: No such file*" w create "$dir/x.cfg"
+cli_cfg x 'name="again"' 'type="pvh"' memory=4 "kernel='$dir/tiny.elf'" \
+    "vif=['bridge=br0,backend=nobody']"
+refused "weir: $dir/x.cfg:5: vif: backend \"nobody\": no such domain*" w create "$dir/x.cfg"
 before=$(reboots)
 more() { [ "$(reboots)" -gt "$before" ]; }
 until_ok 10 more || die "a refused request ends its restarts"
