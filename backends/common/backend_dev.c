@@ -253,13 +253,28 @@ static int read_frontend_path(struct weir_back_dev *d)
     return id == d->frontend ? 0 : -EINVAL;
 }
 
+/* Nobody would answer a frontend whose state is not heard of. */
+static bool is_heard(struct weir_back_slot *s)
+{
+    struct weir_back_dev *d = s->dev;
+
+    if (s->unheard == 0)
+        return true;
+    snprintf(d->error, sizeof(d->error),
+             "the frontend's state cannot be watched: %s: raise the registry's "
+             "quotas (watches) for this domain",
+             strerror(-s->unheard));
+    weir_back_fail_now(s, d->error);
+    return false;
+}
+
 static void open_dev(struct weir_back_slot *s)
 {
     struct weir_back_dev *d = s->dev;
     char room[WEIR_BACK_FAILURE];
     int err;
 
-    if (s->open || !s->has_resource || !s->in_registry)
+    if (s->open || !s->has_resource || !s->in_registry || !is_heard(s))
         return;
     d->error[0] = '\0';
     err = d->cls->open(d);
@@ -280,7 +295,7 @@ static void open_dev(struct weir_back_slot *s)
 static void announce_dev(struct weir_back_slot *s)
 {
     if (!s->announced || s->has_resource || !s->in_registry ||
-        s->dev->state != WEIR_XENBUS_INITIALISING)
+        s->dev->state != WEIR_XENBUS_INITIALISING || !is_heard(s))
         return;
     s->stale_peer = frontend_state(s->dev) == WEIR_XENBUS_CONNECTED;
     init_dev(s);
@@ -321,7 +336,7 @@ void weir_back_probe(struct weir_back_slot *s)
         return;
     }
     s->in_registry = true;
-    weir_back_watch(d, true);
+    s->unheard = weir_back_watch(d, true);
     announce_dev(s);
     open_dev(s);
 }

@@ -22,6 +22,7 @@ struct weir_back_slot {
     bool open;                   /* cls->open succeeded */
     bool stale_peer;             /* the frontend is a predecessor's still */
     bool detaching;              /* DETACH came: release when closed */
+    int unheard;                 /* why the frontend can't be watched, or 0 */
     struct weir_limit tell;      /* failures: log and manager, one a second */
     unsigned untold;             /* failures since the last one told */
     struct weir_dev_stats spare; /* when the statistics page is full */
@@ -47,8 +48,8 @@ struct weir_back_slot *weir_back_add(struct weir_backend *be,
                                      domid_t frontend, uint32_t devid);
 /* Everything off, slot free; descriptors closed. */
 void weir_back_release(struct weir_back_slot *s);
-/* Hear of the frontend's state, or no more. */
-void weir_back_watch(struct weir_back_dev *dev, bool on);
+/* Hear of the frontend's state, or no more: 0 or -errno. */
+int weir_back_watch(struct weir_back_dev *dev, bool on);
 
 /* backend_dev.c: one device, on the control thread. */
 /* Is the directory there, still there, gone?  Follow it. */

@@ -64,15 +64,13 @@ struct weir_back_slot *weir_back_add(struct weir_backend *be,
     return s;
 }
 
-void weir_back_watch(struct weir_back_dev *d, bool on)
+int weir_back_watch(struct weir_back_dev *d, bool on)
 {
     char path[WEIR_BACK_PATH + 8];
 
     snprintf(path, sizeof(path), "%s/state", d->frontend_path);
-    if (on)
-        weir_xs_watch(d->xs, path, d->path);
-    else
-        weir_xs_unwatch(d->xs, path, d->path);
+    return on ? weir_xs_watch(d->xs, path, d->path)
+              : weir_xs_unwatch(d->xs, path, d->path);
 }
 
 void weir_back_release(struct weir_back_slot *s)

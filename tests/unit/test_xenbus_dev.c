@@ -392,6 +392,35 @@ static void test_directory_that_was_removed_does_not_come_back(void **state)
     stop_backend();
 }
 
+/* A driver domain's quota of watches is used up but for one. */
+static void test_device_that_cannot_be_followed_says_so(void **state)
+{
+    struct weir_resource r = resource(WEIR_RES_DETACH);
+    static struct weir_xs other;
+    char token[16];
+    unsigned n = 0;
+    int err;
+
+    (void)state;
+    assert_int_equal(weir_fake_store_connect(t.store, &other, 2), 0);
+    do {
+        snprintf(token, sizeof(token), "%u", n++);
+        err = weir_xs_watch(&other, "/local", token);
+    } while (err == 0 && n < 100000);
+    assert_int_equal(err, -E2BIG);
+    assert_int_equal(weir_xs_unwatch(&other, "/local", "0"), 0);
+    start_backend();
+    expect(BPATH "/state", "5");
+    expect(BPATH "/error",
+           "the frontend's state cannot be watched: Argument list too long: "
+           "raise the registry's quotas (watches) for this domain");
+    assert_int_equal(events(WEIR_RES_EV_ERROR), 1);
+    assert_int_equal(weir_backend_give(t.be, &r, NULL, 0), 0);
+    expect(BPATH "/state", "6");
+    stop_backend();
+    weir_fake_store_disconnect(t.store, &other);
+}
+
 static void test_failure_writes_into_no_removed_directory(void **state)
 {
     (void)state;
@@ -419,6 +448,7 @@ int main(void)
         TEST(test_announced_device_without_resources_goes_at_once),
         TEST(test_directory_that_was_removed_does_not_come_back),
         TEST(test_failure_writes_into_no_removed_directory),
+        TEST(test_device_that_cannot_be_followed_says_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
