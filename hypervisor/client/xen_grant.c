@@ -5,6 +5,7 @@
 #include "hypervisor/client/xen_priv.h"
 
 #include "ring/error.h"
+#include "ring/gntst.h"
 
 #include <errno.h>
 #include <string.h>
@@ -50,31 +51,6 @@ int weir_xen_unmap(struct weir_port *p, struct weir_unmap_op *ops, unsigned n)
             op->status = -errno;
     }
     return 0;
-}
-
-/* Xen's GNTST_* of one copy. */
-static int error_of(int16_t status)
-{
-    switch (status) {
-    case GNTST_okay:
-        return 0;
-    case GNTST_bad_domain:
-        return -WEIR_ENODEV;
-    case GNTST_bad_gntref:
-        return -WEIR_EINVAL;
-    case GNTST_no_device_space:
-        return -WEIR_ENOSPC;
-    case GNTST_permission_denied:
-        return -WEIR_EPERM;
-    case GNTST_bad_page:
-        return -WEIR_EFAULT;
-    case GNTST_bad_copy_arg:
-        return -WEIR_ERANGE;
-    case GNTST_eagain:
-        return -WEIR_EAGAIN;
-    default:
-        return -WEIR_EIO;
-    }
 }
 
 static void put_end(const struct weir_copy_end *e, union xengnttab_copy_ptr *to)
@@ -123,7 +99,7 @@ static unsigned copy_some(struct weir_xen *x, struct weir_copy_op *ops,
     if (count > 0 && xengnttab_grant_copy(x->gnttab[0], count, seg) != 0)
         err = errno != 0 ? -errno : -WEIR_EIO;
     for (unsigned i = 0; i < count; i++)
-        of[i]->status = err != 0 ? err : error_of(seg[i].status);
+        of[i]->status = err != 0 ? err : weir_gntst_error(seg[i].status);
     return taken;
 }
 

@@ -105,7 +105,7 @@ static int grant_error(uint32_t domid, uint32_t ref, bool write)
         return GNTST_bad_domain;
     if (ref >= FAKE_XEN_REFS)
         return GNTST_bad_gntref;
-    return write && ref % 2 != 0 ? GNTST_permission_denied : GNTST_okay;
+    return write && ref % 2 != 0 ? GNTST_general_error : GNTST_okay;
 }
 
 void *xengnttab_map_grant_ref(xengnttab_handle *xgt, uint32_t domid,
