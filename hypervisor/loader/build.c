@@ -206,16 +206,23 @@ static void add_segment(struct weir_vm_image *image, uint64_t gpa,
             (struct weir_vm_segment){gpa, offset, length};
 }
 
-/* Bytes up to the last that is not zero: a VM's memory is. */
-static uint64_t trimmed(const uint8_t *p, uint64_t n)
+/* Bytes up to the last that is not zero: a VM's memory is.  The answer shows
+ * that the entry is the kernel's, so that stays. */
+static uint64_t trimmed(const uint8_t *bytes, const struct weir_ld_load *l,
+                        uint32_t entry)
 {
     static const uint8_t zeros[WEIR_LD_PAGE];
+    const uint8_t *p = bytes + l->offset;
+    uint64_t n = l->filesz;
 
     while (n >= sizeof(zeros) &&
            memcmp(p + n - sizeof(zeros), zeros, sizeof(zeros)) == 0)
         n -= sizeof(zeros);
     while (n > 0 && p[n - 1] == 0)
         n--;
+    if (entry >= l->paddr && entry - l->paddr < l->filesz &&
+        entry - l->paddr >= n)
+        n = entry - l->paddr + 1;
     return n;
 }
 
@@ -273,7 +280,7 @@ static int place(const struct weir_ld_job *job, int memfd,
         const struct weir_ld_load *l = &out->elf.load[i];
 
         add_segment(image, l->paddr, l->offset,
-                    trimmed(k->bytes + l->offset, l->filesz));
+                    trimmed(k->bytes, l, plan.entry));
     }
     rc = put_tables(&plan, memfd, tables, image, why);
     if (rc == 0 && vm.has_ramdisk) {

@@ -135,7 +135,7 @@ static int add_load(struct weir_ld_elf *e, const struct phdr *p, size_t n,
                               (unsigned long long)p->paddr,
                               (unsigned long long)p->filesz,
                               (unsigned long long)p->memsz);
-    if (!weir_in_range(p->offset, p->filesz, n))
+    if (p->filesz && !weir_in_range(p->offset, p->filesz, n))
         return weir_ld_refuse(
             why, -EINVAL,
             "found %zu bytes, cut off: the segment at 0x%llx is 0x%llx bytes "
@@ -151,7 +151,7 @@ static int add_load(struct weir_ld_elf *e, const struct phdr *p, size_t n,
         e->load[i] = e->load[i - 1];
     e->load[i] = (struct weir_ld_load){.paddr = p->paddr,
                                        .vaddr = p->vaddr,
-                                       .offset = p->offset,
+                                       .offset = p->filesz ? p->offset : 0,
                                        .filesz = p->filesz,
                                        .memsz = p->memsz,
                                        .exec = p->flags & PF_X};

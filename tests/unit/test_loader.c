@@ -192,6 +192,22 @@ static void elf_with_impossible_segments(void **state)
     refused(n, "65 program headers");
 }
 
+/* Linkers give a segment without bytes in the file any offset. */
+static void elf_segment_of_zeros_lies_nowhere_in_the_file(void **state)
+{
+    size_t n = ld_elf(image, &(struct ld_spec){.second = 0x200000});
+    struct weir_ld_elf elf;
+
+    (void)state;
+    weir_put64(image + 64 + 2 * 56 + 8, n + 0x1000);
+    weir_put64(image + 64 + 2 * 56 + 32, 0);
+    assert_int_equal(parse(image, n, &elf), 0);
+    assert_int_equal(elf.nloads, 2);
+    assert_int_equal(elf.load[0].filesz, 0);
+    assert_int_equal(elf.load[0].memsz, 0x100);
+    assert_int_equal(elf.load[0].offset, 0);
+}
+
 static void elf_with_too_many_segments(void **state)
 {
     const unsigned many = WEIR_LD_MAX_LOADS + 1;
@@ -226,6 +242,7 @@ int main(void)
         cmocka_unit_test(elf_of_other_machines_and_kinds),
         cmocka_unit_test(elf_cut_off_anywhere_is_refused),
         cmocka_unit_test(elf_with_impossible_segments),
+        cmocka_unit_test(elf_segment_of_zeros_lies_nowhere_in_the_file),
         cmocka_unit_test(elf_with_too_many_segments),
     };
 

@@ -88,6 +88,24 @@ static void a_kernel_becomes_memory(void **state)
     close(kernel);
 }
 
+/* Zeros at a segment's end are left out, but not where the guest starts. */
+static void an_entry_in_zeros_is_one(void **state)
+{
+    const struct ld_spec s = {.entry = LD_BASE + 0x2f00};
+    size_t n = ld_elf(image, &s);
+    int kernel;
+
+    (void)state;
+    memset(image + LD_CODE + 0x2e00, 0, 0x200);
+    kernel = file_of(image, n);
+    const struct weir_vmload_config c = vmload_config(&run, kernel, -1);
+
+    assert_int_equal(vmload_run(&run, &c), 0);
+    assert_int_equal(run.image.entry, LD_BASE + 0x2f00);
+    weir_vm_image_close(&run.image);
+    close(kernel);
+}
+
 static void nobody_can_change_the_image(void **state)
 {
     size_t n;
@@ -274,6 +292,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_kernel_becomes_memory),
+        cmocka_unit_test(an_entry_in_zeros_is_one),
         cmocka_unit_test(nobody_can_change_the_image),
         cmocka_unit_test(a_ramdisk_comes_whole),
         cmocka_unit_test(hypercalls_are_rewritten_in_mode_s_only),
