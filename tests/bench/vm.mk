@@ -7,7 +7,8 @@ $(B)/guests/vm_first.elf: $(B)/obj/tests/bench/vm_first.o
 		-Wl,-Ttext=0x200000 -Wl,-e,first -o $@ $<
 $(call helper,vm_echo,tests/bench/vm_echo.c,weir-hvclient weir-ring,$(HVCLIENT_LIBS))
 ifeq ($(SAN),)
-$(call helper,bench_vm,$(addprefix tests/bench/,bench_vm.c vm_peer.c net_veth.c zram.c),\
+$(call helper,bench_vm,$(addprefix tests/bench/,bench_vm.c bench_vm_cpu.c bench_vm_dev.c \
+	vm_peer.c vm_peer_vm.c vm_peer_oneway.c net_veth.c zram.c),\
 	weir-launchvm weir-vmload $(LAUNCH_LIBS),$(HVCLIENT_LIBS))
 $(B)/tests/bench_vm: | $(B)/guests/vm_guest.elf $(B)/guests/vm_first.elf \
 	$(B)/tests/vm_echo $(B)/bin/weir-load

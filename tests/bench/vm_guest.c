@@ -95,6 +95,19 @@ static int calls(void)
     return err;
 }
 
+static int sleep_on(void)
+{
+    uint64_t pending;
+    int err;
+
+    weir_guest_print(guest, "asleep\n");
+    do
+        err =
+            guest->port->ops->wait(guest->port, NULL, 0, UINT64_MAX, &pending);
+    while (err == 0);
+    return err;
+}
+
 static int blk(void)
 {
     static struct load_blk l;
@@ -168,6 +181,8 @@ int weir_guest_main(struct weir_guest *g)
         return err != 0 ? err : calls();
     if (weir_text_equal(g->cmdline, "events"))
         return vm_guest_events(g, &gnttab, (domid_t)arg[1]);
+    if (weir_text_equal(g->cmdline, "sleep"))
+        return sleep_on();
     if (g->cmdline[0] == '\0')
         return 0;
     err = weir_front_bus_open(&bus, g->port, &gnttab);
