@@ -186,7 +186,7 @@ static double resident_mib(pid_t pid)
 static bool one_more(struct launch *m, unsigned number)
 {
     struct launch_dom *vm;
-    char name[16];
+    char name[32];
     int console = -1;
     bool asleep;
 
