@@ -191,7 +191,7 @@ void weir_dev_finish(struct weir_dev *dev, const char *trouble)
     struct weir_dom *frontend = dev->frontend, *backend = dev->backend;
     struct weir_devd *d = frontend->devd;
     struct weir_waiter attacher = dev->attacher, detacher = dev->detacher;
-    bool boot = dev->at_boot && dev->phase == WEIR_DEV_ATTACHING;
+    bool boot = dev->at_boot; /* acknowledged or not: not without it */
     char label[128];
 
     weir_dev_label(dev, label, sizeof(label));

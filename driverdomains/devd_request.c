@@ -268,6 +268,7 @@ static int detach(struct request *r)
     struct weir_devctl_target t;
     struct weir_dom *dom;
     struct weir_dev *dev;
+    char label[128];
     int rc = target(r, &t, &dom);
 
     if (rc)
@@ -285,7 +286,11 @@ static int detach(struct request *r)
     weir_devd_answer(r->d, &dev->detacher, EALREADY, dom->domid, NULL,
                      "another request detaches it too");
     dev->detacher = r->w;
-    weir_dev_detach(dev, t.force, t.timeout_ms);
+    weir_dev_label(dev, label, sizeof(label));
+    if (dom->phase == WEIR_PHASE_STARTING) /* it is part of that start */
+        weir_dom_fail(dom, "backend", "%s: detached while it started", label);
+    else
+        weir_dev_detach(dev, t.force, t.timeout_ms);
     return 0;
 }
 

@@ -94,6 +94,32 @@ w destroy again || die "destroy again"
 sleep 1
 is_gone again || die "destroyed, and tried again: $(w list)"
 
+# A disk that goes while the domain is being built, served already or not: the
+# domain is not built without it.
+tiny drv2 s driver_domain=1 && create drv2
+two=/local/domain/$(domid drv2)/backend
+tiny half s "disk=['/dev/h,raw,xvda,w,backend=drv','/dev/i,raw,xvdb,w,backend=drv2']"
+half() { # half WANT CMD...: what create says when CMD takes one away
+    local want=$1 h
+    shift
+    (w create "$dir/half.cfg" >"$dir/out" 2>&1; echo $? >"$dir/rc") &
+    pid=$!
+    building() { [ "$(state half)" = building ]; }
+    until_ok 5 building || die "half: $(w list)"
+    h=$(domid half)
+    until_ok 5 w store read "$two/vbd/$h/51728/state" || die "no backend directory"
+    w store write "$two/vbd/$h/51728/state" 2
+    attached() { w --json block-list half | jq -e '.[] | select(.state == "attached")'; }
+    until_ok 5 attached || die "half: $(w block-list half)"
+    "$@" || die "half: $*"
+    until_ok 8 is_gone half || die "$*: built without its disk: $(w list)"
+    wait $pid
+    [ "$(cat "$dir/rc")" = 1 ] && grep -q "$want" "$dir/out" || die "$*: $(cat "$dir/out")"
+}
+half 'disk xvda of domain half: detached while it started' w block-detach half xvda
+half 'disk xvdb of domain half: detached while it started' w block-detach half xvdb
+half 'disk xvdb of domain half: its driver domain is gone' w destroy --force drv2
+
 # It serves others: it goes only by force, and its devices go with it.
 refused 'weir: domain drv serves *: detach their devices first*' w destroy drv
 w destroy --force drv || die "destroy drv"
