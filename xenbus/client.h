@@ -46,6 +46,7 @@ struct weir_xs {
     void *context;          /* the transport's */
     struct weir_port *port; /* clock; the ring transport's event channel */
     int fd;                 /* the socket transport's descriptor */
+    int made, made_error;   /* the device transport's: an answer it makes */
     uint64_t deadline_ns;   /* a request's; may be changed after open */
     /* private below */
     uint32_t ring_req_prod; /* ring transport: own indexes; those in the */

@@ -4,7 +4,9 @@
  * unless the descriptor says otherwise; it polls readable.  The kernel numbers
  * requests anew on their way and gives the caller's number back, but some
  * versions answer WATCH and UNWATCH themselves with number 0: so answers to
- * these two get the number of the request here.
+ * these two get the number of the request here.  A WATCH that is refused (a
+ * quota) is no answer but the write's error: it becomes one here, as a
+ * connection that ends for it would take all devices with it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,10 +18,27 @@
 #include "xenbus/socket.h"
 
 #define DEVICE "/dev/xen/xenbus"
+/* The registry may stand still for a while, as when it is updated; whoever gave
+ * up would leave guests without devices whose data need no registry. */
+#define DEADLINE_NS 600000000000u
 
 static bool would_block(int err)
 {
     return err == EAGAIN || err == EINTR;
+}
+
+/* What is to be read next is made here: an answer's header, its payload. */
+enum made { NOTHING, HEADER, PAYLOAD };
+
+static int refused(struct weir_xs *xs, size_t len, int err)
+{
+    struct weir_xs_header h;
+
+    if (weir_xs_hdr_get(&h, xs->out) != 0 || h.type != WEIR_XS_WATCH)
+        return -err;
+    xs->made = HEADER;
+    xs->made_error = err;
+    return (int)len;
 }
 
 static int dev_send(struct weir_xs *xs, const void *buf, size_t len)
@@ -27,8 +46,26 @@ static int dev_send(struct weir_xs *xs, const void *buf, size_t len)
     ssize_t n = write(xs->fd, buf, len);
 
     if (n < 0)
-        return would_block(errno) ? 0 : -errno;
+        return would_block(errno) ? 0 : refused(xs, len, errno);
     return (int)n;
+}
+
+/* Both fit: the client asks for a message's header, then for the rest. */
+static int make_answer(struct weir_xs *xs, void *buf)
+{
+    const char *name = weir_xs_error_name(xs->made_error);
+    size_t len = strlen(name) + 1;
+    struct weir_xs_header h = {
+        .type = WEIR_XS_ERROR, .req_id = xs->next_req_id, .len = (uint32_t)len};
+
+    if (xs->made == HEADER) {
+        xs->made = PAYLOAD;
+        weir_xs_hdr_put(buf, &h);
+        return WEIR_XS_HDR_SIZE;
+    }
+    xs->made = NOTHING;
+    memcpy(buf, name, len);
+    return (int)len;
 }
 
 /* The client asks for a header first, then for what it announces, so a header
@@ -48,8 +85,11 @@ static void number(struct weir_xs *xs, uint8_t *buf, size_t len)
 
 static int dev_recv(struct weir_xs *xs, void *buf, size_t len)
 {
-    ssize_t n = read(xs->fd, buf, len);
+    ssize_t n;
 
+    if (xs->made == PAYLOAD || (xs->made == HEADER && xs->in_len == 0))
+        return make_answer(xs, buf);
+    n = read(xs->fd, buf, len);
     if (n < 0)
         return would_block(errno) ? 0 : -errno;
     if (n == 0)
@@ -96,5 +136,6 @@ int weir_xs_open_device(struct weir_xs *xs, const char *path,
         return -errno;
     err = weir_xs_open(xs, &device_transport, NULL, port);
     xs->fd = fd;
+    xs->deadline_ns = DEADLINE_NS;
     return err;
 }

@@ -34,6 +34,8 @@ $(call test,test_xs_quota,tests/unit/test_xs_quota.c,$(XS_TEST_LIBS))
 $(call test,test_xs_turn,tests/unit/test_xs_turn.c,$(XS_TEST_LIBS))
 $(call test,test_xs_ring,tests/unit/test_xs_ring.c,$(XS_TEST_LIBS) \
 	weir-fakeport weir-ring)
+$(call test,test_xs_device,tests/unit/test_xs_device.c,weir-xshosted weir-xenbus,\
+	-Xlinker --wrap=read -Xlinker --wrap=write)
 $(call script,tests/e2e/xs_tools.sh)
 ASAN_SCRIPTS += tests/e2e/xs_tools.sh
 $(call helper,xs_guest,tests/e2e/xs_guest.c,weir-hvclient weir-xenbus \

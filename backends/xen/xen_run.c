@@ -24,6 +24,7 @@
 #define DEV_QUEUES 4u       /* of one device */
 #define UID        2000000u /* the backend's, unless WEIR_UID says otherwise */
 #define STEP_MS    60000
+#define FIRST_NS   10000000000u /* for the registry's first answer */
 
 struct start {
     const struct weir_backend_program *prog;
@@ -255,7 +256,7 @@ static int open_registry(const struct weir_backend_program *prog,
                          struct weir_xs *xs, domid_t *domid)
 {
     char text[16];
-    uint64_t v;
+    uint64_t v, patience;
     int err = weir_xs_open_device(xs, NULL, NULL);
 
     if (err != 0)
@@ -266,15 +267,20 @@ static int open_registry(const struct weir_backend_program *prog,
                              : "/dev/xen/xenbus cannot be opened: start as "
                                "root",
                          err);
+    patience = xs->deadline_ns;
+    xs->deadline_ns = FIRST_NS;
     err = weir_xs_read(xs, 0, "domid", text, sizeof(text));
+    xs->deadline_ns = patience;
     v = err > 0 ? strtoull(text, NULL, 10) : UINT64_MAX;
     if (err > 0 && v < 32752) {
         *domid = (domid_t)v;
         return 0;
     }
     return fail_text(prog,
-                     "the registry does not say this domain's number (node "
-                     "domid): run xen-init-dom0 in dom0",
+                     err == -ETIMEDOUT
+                         ? "the registry does not answer: start xenstored"
+                         : "the registry does not say this domain's number "
+                           "(node domid): run xen-init-dom0 in dom0",
                      err < 0 ? err : -EINVAL);
 }
 
