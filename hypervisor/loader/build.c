@@ -230,12 +230,13 @@ static int put_tables(const struct weir_ld_plan *plan, int memfd,
                       uint64_t offset, struct weir_vm_image *image,
                       struct weir_ld_why *why)
 {
-    ssize_t n = -1;
+    uint8_t *to = NULL;
+    int rc = map_memfd(memfd, offset, WEIR_LD_MAX_TABLES, &to, why);
 
-    if (ftruncate(memfd, (off_t)(offset + WEIR_LD_MAX_TABLES)) == 0)
-        n = pwrite(memfd, plan->tables, plan->tables_len, (off_t)offset);
-    if (n != (ssize_t)plan->tables_len)
-        return no_memory(why, plan->tables_len);
+    if (rc)
+        return rc;
+    memcpy(to, plan->tables, plan->tables_len);
+    munmap(to, WEIR_LD_MAX_TABLES);
     add_segment(image, plan->tables_gpa, offset, plan->tables_len);
     return 0;
 }

@@ -86,14 +86,20 @@ static int shed(const char **what)
 }
 
 static const int plain[] = {
-    SCMP_SYS(read),         SCMP_SYS(pread64),
-    SCMP_SYS(write),        SCMP_SYS(pwrite64),
-    SCMP_SYS(sendmsg),      SCMP_SYS(close),
-    SCMP_SYS(munmap),       SCMP_SYS(brk),
-    SCMP_SYS(ftruncate),    SCMP_SYS(memfd_create),
-    SCMP_SYS(exit),         SCMP_SYS(exit_group),
-    SCMP_SYS(rt_sigreturn), SCMP_SYS(restart_syscall),
+    SCMP_SYS(read),
+    SCMP_SYS(pread64),
+    SCMP_SYS(write),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(close),
+    SCMP_SYS(munmap),
+    SCMP_SYS(brk),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(memfd_create),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(rt_sigreturn),
     SCMP_SYS(getrandom), /* malloc */
+    SCMP_SYS(restart_syscall),
 };
 
 static int add_rules(scmp_filter_ctx c)

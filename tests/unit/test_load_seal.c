@@ -114,6 +114,12 @@ static void do_dup(void)
     fcntl(2, F_DUPFD, 10);
 }
 
+/* What it makes is mapped: a write may come short. */
+static void do_pwrite(void)
+{
+    pwrite(2, "x", 0, 0) ? _exit(1) : _exit(0);
+}
+
 static void do_other_abi(void)
 {
 #ifdef __x86_64__
@@ -134,6 +140,7 @@ static void forbidden_calls_end_it(void **state)
         {"prctl", do_prctl},       {"mmap exec", do_executable},
         {"mprotect", do_mprotect}, {"mmap exec, high", do_executable_high_bits},
         {"dup", do_dup},           {"int 80", do_other_abi},
+        {"pwrite", do_pwrite},
     };
 
     (void)state;
