@@ -158,8 +158,9 @@ void bench_vm_events(struct bench_vm *b, unsigned run)
 
 /* ---- memory ---- */
 
-/* weir-hv's own resident pages in MiB: Pss of all its mappings but those of
- * machine memory (which has the guests' memory) and what KVM maps of it. */
+/* weir-hv's own resident pages in MiB: Rss of all its mappings but those of its
+ * memfd, machine memory, which has the domains' frames, grant tables, rings and
+ * shared pages.  What the kernel keeps for KVM is in no process's. */
 static double resident_mib(pid_t pid)
 {
     char path[32], line[512];
@@ -172,7 +173,7 @@ static double resident_mib(pid_t pid)
     while (f && fgets(line, sizeof(line), f)) {
         if (strchr("0123456789abcdef", line[0])) {
             counts = strstr(line, "memfd:") == NULL;
-        } else if (counts && sscanf(line, "Pss: %llu", &kib) == 1) {
+        } else if (counts && sscanf(line, "Rss: %llu", &kib) == 1) {
             sum += kib;
             any = true;
         }

@@ -14,3 +14,8 @@ $(B)/tests/bench_vm: | $(B)/guests/vm_guest.elf $(B)/guests/vm_first.elf \
 	$(B)/tests/vm_echo $(B)/bin/weir-load
 BENCHES += $(B)/tests/bench_vm
 endif
+# weir-hv's size, from the sources.
+BENCHES += $(B)/tests/bench_hv_lines
+$(B)/tests/bench_hv_lines: tests/bench/hv_lines.sh
+	@mkdir -p $(@D)
+	$(Q)install -m 755 $< $@
