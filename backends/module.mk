@@ -1,6 +1,7 @@
 # backends: what this folder builds; the macros are in ../Makefile
 BACK_SOURCES := $(addprefix backends/common/,backend.c backend_slot.c \
-	backend_dev.c backend_resource.c resource.c stats.c limit.c peer.c qthread.c domain_main.c)
+	backend_dev.c backend_resource.c backend_resume.c resource.c stats.c kept.c \
+	limit.c peer.c qthread.c domain_main.c)
 
 $(call lib,weir-back,$(BACK_SOURCES))
 
@@ -14,4 +15,7 @@ include backends/blk/module.mk
 include backends/net/module.mk
 
 $(call test,test_xenbus_dev,tests/unit/test_xenbus_dev.c,weir-front weir-back \
+	$(XS_TEST_LIBS) weir-fakeport weir-ring)
+
+$(call test,test_back_resume,tests/unit/test_back_resume.c,weir-back \
 	$(XS_TEST_LIBS) weir-fakeport weir-ring)

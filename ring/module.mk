@@ -2,7 +2,8 @@
 $(call freelib,weir-ring,ring/ring.c ring/grant.c ring/grant_wait.c ring/poll.c)
 
 # the test double of a machine (tests/unit/fake_port.h)
-$(call lib,weir-fakeport,tests/unit/fake_port.c tests/unit/fake_grant.c tests/unit/fake_event.c)
+$(call lib,weir-fakeport,tests/unit/fake_port.c tests/unit/fake_grant.c tests/unit/fake_event.c \
+	tests/unit/fake_keep.c)
 
 $(call test,test_abi,tests/unit/test_abi.c tests/unit/test_abi_io.c tests/unit/test_abi_call.c,weir-ring)
 $(call test,test_ring,tests/unit/test_ring.c tests/unit/test_ring_hostile.c,weir-ring)

@@ -111,6 +111,7 @@ void weir_back_fail_now(struct weir_back_slot *s, const char *reason)
 {
     struct weir_back_dev *d = s->dev;
 
+    s->resume = false;
     if (s->open)
         disconnect(s);
     tell_failure(s, reason);
@@ -124,7 +125,7 @@ void weir_back_fail_now(struct weir_back_slot *s, const char *reason)
     d->error[0] = '\0';
 }
 
-static void fail_err(struct weir_back_slot *s, int err)
+void weir_back_fail_err(struct weir_back_slot *s, int err)
 {
     char room[WEIR_BACK_FAILURE];
 
@@ -141,7 +142,7 @@ static bool connect_dev(struct weir_back_slot *s)
     if (err == 0)
         err = commit(d, d->cls->connected, WEIR_XENBUS_CONNECTED);
     if (err != 0) {
-        fail_err(s, err);
+        weir_back_fail_err(s, err);
         return false;
     }
     snprintf(d->error, sizeof(d->error), "%s/error", d->path);
@@ -155,11 +156,11 @@ static bool init_dev(struct weir_back_slot *s)
     int err = commit(s->dev, s->dev->cls->publish, WEIR_XENBUS_INIT_WAIT);
 
     if (err != 0)
-        fail_err(s, err);
+        weir_back_fail_err(s, err);
     return err == 0;
 }
 
-static enum weir_xenbus_state frontend_state(struct weir_back_dev *d)
+enum weir_xenbus_state weir_back_frontend_state(struct weir_back_dev *d)
 {
     uint64_t v;
 
@@ -169,8 +170,7 @@ static enum weir_xenbus_state frontend_state(struct weir_back_dev *d)
                                          : WEIR_XENBUS_UNKNOWN;
 }
 
-/* True: the next action may follow at once. */
-static bool act(struct weir_back_slot *s, enum weir_xenbus_action what)
+bool weir_back_act(struct weir_back_slot *s, enum weir_xenbus_action what)
 {
     struct weir_back_dev *d = s->dev;
 
@@ -209,7 +209,7 @@ void weir_back_follow(struct weir_back_slot *s)
     if (!s->open || !s->in_registry)
         return;
     for (unsigned i = 0; i < STEPS; i++) {
-        enum weir_xenbus_state peer = frontend_state(s->dev);
+        enum weir_xenbus_state peer = weir_back_frontend_state(s->dev);
 
         if (detached(s, peer)) {
             disconnect(s);
@@ -226,7 +226,7 @@ void weir_back_follow(struct weir_back_slot *s)
         /* The frontend of a device that goes away may close, no more. */
         if (s->detaching && peer < WEIR_XENBUS_CLOSING)
             return;
-        if (!act(s, weir_xenbus_back_next(s->dev->state, peer)))
+        if (!weir_back_act(s, weir_xenbus_back_next(s->dev->state, peer)))
             return;
     }
 }
@@ -283,9 +283,14 @@ static void open_dev(struct weir_back_slot *s)
         return;
     }
     s->open = true;
+    if (s->resume && weir_back_take_over(s)) {
+        weir_back_follow(s);
+        return;
+    }
     if (!s->announced)
-        s->stale_peer = frontend_state(d) == WEIR_XENBUS_CONNECTED;
-    weir_back_answer(d->be, WEIR_RES_EV_ATTACHED, &d->res, NULL);
+        s->stale_peer = weir_back_frontend_state(d) == WEIR_XENBUS_CONNECTED;
+    if (!s->resume)
+        weir_back_answer(d->be, WEIR_RES_EV_ATTACHED, &d->res, NULL);
     if (init_dev(s))
         weir_back_follow(s);
 }
@@ -297,7 +302,7 @@ static void announce_dev(struct weir_back_slot *s)
     if (!s->announced || s->has_resource || !s->in_registry ||
         s->dev->state != WEIR_XENBUS_INITIALISING || !is_heard(s))
         return;
-    s->stale_peer = frontend_state(s->dev) == WEIR_XENBUS_CONNECTED;
+    s->stale_peer = weir_back_frontend_state(s->dev) == WEIR_XENBUS_CONNECTED;
     init_dev(s);
 }
 
@@ -364,7 +369,7 @@ void weir_back_resized(struct weir_back_slot *s)
             d, d->state == WEIR_XENBUS_CONNECTED ? d->cls->connected : NULL,
             d->state);
     if (err != 0)
-        fail_err(s, err);
+        weir_back_fail_err(s, err);
 }
 
 void weir_back_detach(struct weir_back_slot *s)

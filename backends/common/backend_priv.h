@@ -22,6 +22,7 @@ struct weir_back_slot {
     bool open;                   /* cls->open succeeded */
     bool stale_peer;             /* the frontend is a predecessor's still */
     bool detaching;              /* DETACH came: release when closed */
+    bool resume;                 /* being taken over, and not failed */
     int unheard;                 /* why the frontend can't be watched, or 0 */
     struct weir_limit tell;      /* failures: log and manager, one a second */
     unsigned untold;             /* failures since the last one told */
@@ -63,6 +64,18 @@ void weir_back_detach(struct weir_back_slot *s);
 void weir_back_resized(struct weir_back_slot *s);
 /* Broken: disconnect, say why, go to Closing. */
 void weir_back_fail_now(struct weir_back_slot *s, const char *reason);
+
+void weir_back_fail_err(struct weir_back_slot *s, int err);
+enum weir_xenbus_state weir_back_frontend_state(struct weir_back_dev *dev);
+/* What the table of states says.  True: the next action may follow at once. */
+bool weir_back_act(struct weir_back_slot *s, enum weir_xenbus_action what);
+
+/* backend_resume.c */
+/* Resources of a predecessor's device are open: be in its state.  False: it had
+ * not begun. */
+bool weir_back_take_over(struct weir_back_slot *s);
+/* All are taken over: forget what is left of others. */
+void weir_back_resumed(struct weir_backend *be);
 
 /* backend_resource.c: takes in what the resource channel brought. */
 void weir_back_resources(struct weir_backend *be);

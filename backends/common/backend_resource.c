@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the device manager asks: attach, detach, resize, ping.
+ * What the device manager asks: attach, resume, detach, resize, ping.
  */
 #include "backends/common/backend_priv.h"
 
@@ -44,7 +44,11 @@ static int attach(struct weir_backend *be, const struct weir_back_class *cls,
     s->dev->nfds = nfds;
     for (unsigned i = 0; i < nfds; i++)
         s->dev->fds[i] = fds[i];
+    s->resume = res->op == WEIR_RES_RESUME;
     weir_back_resource(s);
+    if (s->dev != NULL && s->resume)
+        weir_back_answer(be, WEIR_RES_EV_RESUMED, &s->dev->res, NULL);
+    s->resume = false;
     return 0;
 }
 
@@ -70,11 +74,15 @@ int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
     struct weir_back_slot *s;
 
     if (nfds > WEIR_RES_MAX_FDS || !weir_resource_valid(res, nfds) ||
-        cls == NULL) {
+        (cls == NULL && res->op != WEIR_RES_RESUMED)) {
         close_all(fds, nfds);
         return -EINVAL;
     }
-    if (res->op == WEIR_RES_ATTACH)
+    if (res->op == WEIR_RES_RESUMED) {
+        weir_back_resumed(be);
+        return 0;
+    }
+    if (res->op == WEIR_RES_ATTACH || res->op == WEIR_RES_RESUME)
         return attach(be, cls, res, fds, nfds);
     if (res->op == WEIR_RES_ANNOUNCE)
         return announce(be, cls, res);

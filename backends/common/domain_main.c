@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/common/kept.h"
 #include "backends/common/qthread.h"
 #include "backends/common/stats.h"
 #include "hypervisor/client/process.h"
@@ -174,7 +175,7 @@ int weir_backend_serve(const struct weir_backend_program *prog,
 {
     int err;
 
-    weir_stats_init(cfg->stats, cfg->port->ops->now_ns(cfg->port));
+    weir_stats_take_over(cfg->stats, cfg->port->ops->now_ns(cfg->port));
     err = weir_backend_new(cfg, &running);
     if (err != 0)
         return fail(prog, "watching the registry", err);
@@ -182,6 +183,15 @@ int weir_backend_serve(const struct weir_backend_program *prog,
     weir_backend_free(running);
     running = NULL;
     return err == 0 ? 0 : fail(prog, "registry connection", err);
+}
+
+static int stats_page(struct weir_port *p, void **page)
+{
+    bool found; /* weir_stats_take_over looks at the page itself */
+
+    if (p->ops->keep != NULL)
+        return p->ops->keep(p, WEIR_KEPT_STATS, 1, page, &found);
+    return p->ops->alloc_pages(p, 1, page);
 }
 
 /* The registry and the statistics page are weir-hv's. */
@@ -195,7 +205,7 @@ static int serve(const struct weir_backend_program *prog,
     if (err != 0)
         return fail(prog, "registry ring", err);
     cfg->xs = &xs;
-    err = cfg->port->ops->alloc_pages(cfg->port, 1, &page);
+    err = stats_page(cfg->port, &page);
     if (err != 0)
         return fail(prog, "statistics page", err);
     cfg->stats = page;

@@ -18,12 +18,13 @@ bool weir_resource_valid(const struct weir_resource *res, unsigned nfds)
     if (res->magic != WEIR_RES_MAGIC || res->version != WEIR_RES_VERSION)
         return false;
     if (res->nfds != nfds || res->op < WEIR_RES_ATTACH ||
-        res->op > WEIR_RES_ANNOUNCE || res->frontend > 32751)
+        res->op > WEIR_RES_RESUMED || res->frontend > 32751)
         return false;
-    if (res->op == WEIR_RES_ANNOUNCE && nfds != 0)
+    if ((res->op == WEIR_RES_ANNOUNCE || res->op == WEIR_RES_RESUMED) &&
+        nfds != 0)
         return false;
-    if (res->op != WEIR_RES_PING && res->cls != WEIR_RES_VBD &&
-        res->cls != WEIR_RES_VIF)
+    if (res->op != WEIR_RES_PING && res->op != WEIR_RES_RESUMED &&
+        res->cls != WEIR_RES_VBD && res->cls != WEIR_RES_VIF)
         return false;
     return memchr(res->label, '\0', sizeof(res->label)) != NULL;
 }

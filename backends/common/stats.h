@@ -11,7 +11,10 @@
 #include "ring/barrier.h"
 
 void weir_stats_init(struct weir_stats_page *page, uint64_t now_ns);
-/* NULL when all slots are taken. */
+/* A page that may be a predecessor's, whose counters then go on. */
+void weir_stats_take_over(struct weir_stats_page *page, uint64_t now_ns);
+/* The slot a predecessor had for this device, or a new one; NULL when all
+ * slots are taken. */
 struct weir_dev_stats *weir_stats_claim(struct weir_stats_page *page,
                                         uint32_t cls, uint32_t frontend,
                                         uint32_t devid);

@@ -175,6 +175,7 @@ static void fake_free(struct weir_port *p, void *first, unsigned count)
             fake_wrong(d->m, "domain %u frees frame %u, which is granted",
                        d->domid, i);
         d->frames--;
+        fake_kept_gone(d, i);
         fake_drop_frame(d->m, i);
     }
     pthread_mutex_unlock(&d->m->lock);
@@ -247,6 +248,8 @@ static const struct weir_port_ops fake_ops = {
     .log = fake_log,
     .evtchn_fd = fake_evtchn_fd,
     .evtchn_clear = fake_evtchn_clear,
+    .keep = fake_keep,
+    .forget_kept = fake_forget,
 };
 
 static void *map_memory(struct weir_fake_machine *m, int prot)

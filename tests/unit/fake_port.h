@@ -33,6 +33,7 @@ enum weir_fake_call {
     WEIR_FAKE_NOTIFY,
     WEIR_FAKE_WAIT,
     WEIR_FAKE_LOG,
+    WEIR_FAKE_KEEP,
     WEIR_FAKE_CALLS,
 };
 
@@ -53,6 +54,10 @@ struct weir_port *weir_fake_domain_add(struct weir_fake_machine *m,
  * last foreign mapping.  The port must not be used any more; the domid is free
  * for weir_fake_domain_add. */
 void weir_fake_domain_destroy(struct weir_port *port);
+/* The domain's program dies and another is started in its place: as destroy,
+ * but the domain and the pages it kept (ring/port.h) stay.  The port is the
+ * new program's. */
+void weir_fake_domain_revive(struct weir_port *port);
 /* Frames of grant table it may have: default 4, at most 64. */
 void weir_fake_set_max_grant_frames(struct weir_port *port, unsigned frames);
 /* Foreign pages it may map at a time; default 65,536. */

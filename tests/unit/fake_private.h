@@ -13,6 +13,7 @@
 
 #define FAKE_DOMAINS      32
 #define FAKE_PORTS        256
+#define FAKE_KEPT         64
 #define FAKE_GRANT_FRAMES 64
 #define FAKE_REFS         (FAKE_GRANT_FRAMES * WEIR_GRANTS_PER_FRAME)
 
@@ -46,6 +47,13 @@ struct fake_evtchn {
     int fd;
 };
 
+/* Pages that outlive the domain's program; count 0: none. */
+struct fake_kept {
+    uint64_t key;
+    uint32_t first, count; /* frames */
+    bool asked;            /* by this program */
+};
+
 struct fake_fault {
     unsigned after, count;
     int error;
@@ -65,6 +73,7 @@ struct fake_domain {
     struct fake_map *maps;      /* by handle */
     unsigned nmaps, max_maps, map_slots;
     struct fake_evtchn evtchn[FAKE_PORTS];
+    struct fake_kept kept[FAKE_KEPT];
     struct fake_fault fault[WEIR_FAKE_CALLS];
     uint64_t calls[WEIR_FAKE_CALLS];
 };
@@ -99,6 +108,8 @@ uint32_t fake_take_frames(struct fake_domain *d, unsigned count);
 void fake_drop_frame(struct weir_fake_machine *m, uint32_t frame);
 void fake_unmap_all(struct fake_domain *d);
 void fake_close_all(struct fake_domain *d);
+/* A frame is freed; a kept run that it was of ends. */
+void fake_kept_gone(struct fake_domain *d, uint32_t frame);
 
 int fake_map(struct weir_port *p, struct weir_map_op *ops, unsigned n);
 int fake_unmap(struct weir_port *p, struct weir_unmap_op *ops, unsigned n);
@@ -111,6 +122,9 @@ int fake_evtchn_close(struct weir_port *p, evtchn_port_t local);
 int fake_evtchn_notify(struct weir_port *p, evtchn_port_t local);
 int fake_wait(struct weir_port *p, const evtchn_port_t *ports, unsigned n,
               uint64_t timeout_ns, uint64_t *pending);
+int fake_keep(struct weir_port *p, uint64_t key, unsigned count, void **first,
+              bool *found);
+int fake_forget(struct weir_port *p);
 int fake_evtchn_fd(struct weir_port *p, evtchn_port_t local);
 void fake_evtchn_clear(struct weir_port *p, evtchn_port_t local);
 
