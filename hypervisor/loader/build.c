@@ -262,7 +262,7 @@ static int place(const struct weir_ld_job *job, int memfd,
                  struct weir_ld_why *why)
 {
     struct weir_ld_vm vm = {
-        .ram_pages = job->ram_pages,
+        .ram_pages = job->ram_pages ? job->ram_pages : WEIR_LD_MAX_PAGES,
         .vcpus = job->vcpus,
         .cmdline = job->cmdline && *job->cmdline ? job->cmdline : NULL,
         .cmdline_max = out->file.cmdline_max,
@@ -275,7 +275,7 @@ static int place(const struct weir_ld_job *job, int memfd,
     struct weir_ld_plan plan;
     int rc = weir_ld_place(&out->elf, &vm, &plan, why);
 
-    if (rc)
+    if (rc || !job->ram_pages)
         return rc;
     for (unsigned i = 0; i < out->elf.nloads; i++) {
         const struct weir_ld_load *l = &out->elf.load[i];
@@ -307,7 +307,7 @@ static int build(const struct weir_ld_job *job, int memfd, struct kernel *k,
             return rc;
         out->image.rewritten = (uint32_t)rc;
     }
-    return job->ram_pages ? place(job, memfd, k, out, why) : 0;
+    return place(job, memfd, k, out, why);
 }
 
 int weir_ld_build(const struct weir_ld_job *job, struct weir_ld_built *out,

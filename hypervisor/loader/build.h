@@ -12,7 +12,7 @@
 
 struct weir_ld_job {
     int kernel_fd, ramdisk_fd; /* -1: none */
-    uint64_t ram_pages;        /* 0: do not place, only look */
+    uint64_t ram_pages;        /* 0: only look, whether any VM will do */
     uint32_t vcpus;
     const char *cmdline;                /* NULL or "": none */
     bool rewrite;                       /* mode s */

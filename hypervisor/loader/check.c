@@ -90,13 +90,8 @@ static void print_calls(const struct weir_ld_stubs *s)
 static void print_needs(const struct weir_ld_job *job,
                         const struct weir_ld_built *b)
 {
-    const struct weir_ld_load *last = &b->elf.load[b->elf.nloads - 1];
-    uint64_t need = last->paddr + last->memsz;
-
-    if (job->ramdisk_fd >= 0)
-        need += job->ramdisk_size + WEIR_LD_PAGE;
     weir_ld_say(1, "needs       memory=%llu at the least\n",
-                (unsigned long long)((need + MIB - 1) / MIB));
+                (unsigned long long)weir_ld_needs(&b->elf, job->ramdisk_size));
     weir_ld_say(1, "takes       a command line of up to %u bytes\n",
                 b->file.cmdline_max);
 }

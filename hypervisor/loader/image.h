@@ -157,6 +157,8 @@ struct weir_ld_plan {
     uint8_t tables[WEIR_LD_MAX_TABLES]; /* ACPI, start info, command line */
 };
 
+/* MiB of memory that an ELF and a ramdisk (0 bytes: none) take at the least. */
+uint64_t weir_ld_needs(const struct weir_ld_elf *elf, uint64_t ramdisk_size);
 /* Where everything goes; checks that it fits. */
 int weir_ld_place(const struct weir_ld_elf *elf, const struct weir_ld_vm *vm,
                   struct weir_ld_plan *out, struct weir_ld_why *why);

@@ -110,14 +110,36 @@ static uint64_t place_ramdisk(const struct weir_ld_elf *elf, uint64_t low_end,
     return 0;
 }
 
+static uint64_t page_up(uint64_t n)
+{
+    return (n + WEIR_LD_PAGE - 1) & ~(WEIR_LD_PAGE - 1);
+}
+
+static uint64_t end_of(const struct weir_ld_elf *elf)
+{
+    const struct weir_ld_load *last = &elf->load[elf->nloads - 1];
+
+    return last->paddr + last->memsz;
+}
+
+uint64_t weir_ld_needs(const struct weir_ld_elf *elf, uint64_t ramdisk_size)
+{
+    uint64_t end = end_of(elf);
+
+    if (ramdisk_size && !place_ramdisk(elf, end, ramdisk_size)) {
+        if (end < WEIR_VM_TABLES_END)
+            end = WEIR_VM_TABLES_END;
+        end = page_up(end) + page_up(ramdisk_size);
+    }
+    return mib_up(end);
+}
+
 static int find_ramdisk(const struct weir_ld_elf *elf,
                         const struct weir_ld_vm *vm, uint64_t ram,
                         uint64_t *gpa, struct weir_ld_why *why)
 {
-    const struct weir_ld_load *last = &elf->load[elf->nloads - 1];
     uint64_t low_end = ram < WEIR_VM_LOW_END ? ram : WEIR_VM_LOW_END;
-    uint64_t taken = last->paddr + last->memsz + WEIR_LD_PAGE;
-    uint64_t room = taken < WEIR_VM_LOW_END ? WEIR_VM_LOW_END - taken : 0;
+    uint64_t room = WEIR_VM_LOW_END - page_up(end_of(elf));
 
     why->ramdisk = true;
     if (vm->ramdisk_size == 0)
@@ -140,9 +162,9 @@ static int find_ramdisk(const struct weir_ld_elf *elf,
         "found a ramdisk of %llu MiB beside a kernel that takes memory up to "
         "%llu MiB, and memory=%llu; needed memory=%llu at the least",
         (unsigned long long)mib_up(vm->ramdisk_size),
-        (unsigned long long)mib_up(last->paddr + last->memsz),
+        (unsigned long long)mib_up(end_of(elf)),
         (unsigned long long)(ram / MIB),
-        (unsigned long long)mib_up(taken + vm->ramdisk_size));
+        (unsigned long long)weir_ld_needs(elf, vm->ramdisk_size));
 }
 
 /* A piece of the tables, at its guest-physical address. */

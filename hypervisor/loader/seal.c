@@ -36,10 +36,14 @@ static uint64_t address_space(void)
     return pages * 4096;
 }
 
+/* A user who has less already keeps that. */
 static int limit(int which, uint64_t n)
 {
-    const struct rlimit r = {n, n};
+    struct rlimit r;
 
+    if (getrlimit(which, &r))
+        return -1;
+    r.rlim_cur = r.rlim_max = r.rlim_max < n ? r.rlim_max : n;
     return setrlimit(which, &r);
 }
 

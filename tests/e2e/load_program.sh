@@ -48,6 +48,30 @@ says 1 "found a 64-bit ELF file without a PVH entry .*; needed .*CONFIG_PVH=y" \
 mkfifo "$dir/fifo"
 says 1 "found a pipe; needed " --check "$dir/fifo"
 
+# A kernel of ours, not built with sanitizers: who has less than weir-load's
+# own limits keeps those; "at the least" is true, to the page, with ramdisks
+# that go below the kernel and others.
+ours=$B/guests/runtime_test.elf
+if [ -s "$ours" ]; then
+    (ulimit -t 60 &&
+        says 0 '^kernel  *64-bit' --check "$ours") || exit 1
+    for kib in 4 900 1100 4000 5000; do
+        head -c $((kib * 1024)) /dev/zero >"$dir/ramdisk"
+        says 0 '^needs  *memory=[0-9]* at the least' \
+            --check "$ours" "$dir/ramdisk"
+        mib=$(sed -n 's/^needs  *memory=\([0-9]*\) .*/\1/p' "$dir/out")
+        says 0 "^fits  *into memory=$mib" \
+            --check --memory "$mib" "$ours" "$dir/ramdisk"
+        says 1 "needed memory=$mib at the least" \
+            --check --memory $((mib - 1)) "$ours" "$dir/ramdisk"
+    done
+    cp "$ours" "$dir/odd" # its second segment, in the tables' place
+    printf '\0\0\012' |
+        dd of="$dir/odd" bs=1 seek=$((64 + 56 + 24)) conv=notrunc status=none
+    says 1 'found a segment from 0xa0000 to .*; needed a kernel that leaves' \
+        --check "$dir/odd"
+fi
+
 kernel=$(find "${WEIR_LAB_CACHE:-$HOME/.cache/weir-lab}" -name 'vmlinuz-*' \
     2>/dev/null | sort -V | tail -n 1)
 if [ -n "$kernel" ]; then
