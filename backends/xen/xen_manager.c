@@ -29,8 +29,7 @@ struct entry {
     enum stage stage;
     struct weir_xen_dev dev;
     struct weir_resource res;
-    uint32_t first; /* its first packet: answers to earlier ones are about
-                       another device that had the same numbers */
+    uint32_t first; /* packet; answers to earlier ones are about another */
     bool begun;     /* seen in a later state than Initialising */
 };
 
@@ -154,25 +153,28 @@ static void leave(struct weir_xen_manager *m, struct entry *e)
     }
 }
 
-/* A new directory in the place of one that went, before anybody looked: no
- * backend goes back to Initialising. */
-static bool is_another(struct entry *e)
+/* The backend may wait for the frontend still: a second DETACH means now. Until
+ * it answers it has the tap, or the image's lock. */
+static void let_go(struct weir_xen_manager *m, struct entry *e)
+{
+    bool given = is_given(e) || e->stage == LEAVING;
+
+    if (given)
+        tell(m, e, WEIR_RES_DETACH, NULL);
+    e->stage = given ? LEAVING : UNUSED;
+}
+
+/* A directory made in the place of one that went, before anybody looked: no
+ * backend goes back to Initialising, and online comes back for nobody. */
+static bool is_another(struct entry *e, uint64_t state)
 {
     char error[8];
 
-    if (is_given(e) || e->stage == LEAVING)
-        return e->begun;
-    return e->stage == GONE ||
-           (e->stage == FAILED &&
-            weir_xen_node(&e->dev, "error", error, sizeof(error)) == 0);
-}
-
-/* The backend may wait for the frontend still: a second DETACH means now. */
-static void let_go(struct weir_xen_manager *m, struct entry *e)
-{
-    if (is_given(e) || e->stage == LEAVING)
-        tell(m, e, WEIR_RES_DETACH, NULL);
-    e->stage = UNUSED;
+    if (e->stage == GONE || state != WEIR_XENBUS_INITIALISING)
+        return e->stage == GONE;
+    if (e->stage == FAILED)
+        return weir_xen_node(&e->dev, "error", error, sizeof(error)) == 0;
+    return is_given(e) && e->begun;
 }
 
 static void look(struct weir_xen_manager *m, struct entry *e)
@@ -188,14 +190,12 @@ static void look(struct weir_xen_manager *m, struct entry *e)
         weir_xs_read_u64(m->cfg.xs, 0, e->dev.dir, "state", &state) != 0)
         return; /* not all of it is there yet */
     weir_xs_read_u64(m->cfg.xs, 0, e->dev.dir, "online", &online);
-    if (online == 0) {
+    if (online == 0 || (is_given(e) && is_another(e, state))) {
         leave(m, e);
         return;
     }
-    if (state == WEIR_XENBUS_INITIALISING && is_another(e)) {
-        let_go(m, e);
+    if (is_another(e, state))
         e->stage = NEW;
-    }
     e->begun = state > WEIR_XENBUS_INITIALISING;
     if (e->stage == NEW || e->stage == ANNOUNCED)
         offer(m, e);
