@@ -337,7 +337,8 @@ void weir_reg_remove_front(struct weir_dev *dev);
 uint32_t weir_reg_front_state(struct weir_dev *dev);
 /* What the driver domain says is wrong with it; "" if nothing. */
 void weir_reg_back_error(struct weir_dev *dev, char *text, size_t size);
-void weir_reg_events(struct weir_devd *d);
+/* Some of the events that came; true: there may be more already. */
+bool weir_reg_events(struct weir_devd *d);
 
 /* devd_store.c: the registry's own domain */
 int weir_store_start(struct weir_devd *d);

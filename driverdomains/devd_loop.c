@@ -181,9 +181,12 @@ void weir_devd_stop(struct weir_devd *d)
 
 void weir_devd_loop(struct weir_devd *d)
 {
+    bool more = false;
+
     while (!d->done) {
         struct epoll_event ev;
-        int n = epoll_wait(d->epoll_fd, &ev, 1, d->stopping ? 20 : wait_ms(d));
+        int ms = more ? 0 : d->stopping ? 20 : wait_ms(d);
+        int n = epoll_wait(d->epoll_fd, &ev, 1, ms);
 
         if (n < 0 && errno != EINTR) {
             weir_devd_log("epoll_wait: %s", strerror(errno));
@@ -195,7 +198,7 @@ void weir_devd_loop(struct weir_devd *d)
 
             s->ready(s, ev.events);
         }
-        weir_reg_events(d);
+        more = weir_reg_events(d);
         timers(d);
         if (d->stopping)
             stop_step(d);

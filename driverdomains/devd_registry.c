@@ -15,6 +15,8 @@
  * insists on the node. */
 #define SCRIPTS "/etc/xen/scripts/"
 
+#define EVENTS_A_TURN 64
+
 static void front_dir(const struct weir_dev *dev, char path[WEIR_REG_PATH])
 {
     snprintf(path, WEIR_REG_PATH, "/local/domain/%u/device/%s/%u",
@@ -198,15 +200,16 @@ uint32_t weir_reg_front_state(struct weir_dev *dev)
 
 void weir_reg_back_error(struct weir_dev *dev, char *text, size_t size)
 {
-    char path[WEIR_REG_PATH];
+    char path[WEIR_REG_PATH], words[512];
 
     /* xenbus_dev_error's node, below the driver domain's own home. */
     snprintf(path, sizeof(path), "/local/domain/%u/error/backend/%s/%u/%u",
              dev->backend_domid, weir_dev_class_name(dev->cls),
              dev->frontend->domid, dev->devid);
-    if (weir_xs_read_key(&dev->frontend->devd->xs, 0, path, "error", text,
-                         size) < 0)
-        *text = '\0';
+    if (weir_xs_read_key(&dev->frontend->devd->xs, 0, path, "error", words,
+                         sizeof(words)) < 0)
+        words[0] = '\0';
+    snprintf(text, size, "%s", words);
     for (; *text; text++)
         if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
             *text = '?';
@@ -266,19 +269,27 @@ static void device_event(struct weir_devd *d, const char *path)
     }
 }
 
-void weir_reg_events(struct weir_devd *d)
+/* Each event can be followed by another before it is dealt with, as fast as a
+ * driver domain writes: others get their turn in between. */
+bool weir_reg_events(struct weir_devd *d)
 {
     struct weir_xs_event ev;
     int rc = 0;
 
-    while (d->xs_open && (rc = weir_xs_next_event(&d->xs, &ev)) > 0)
-        if (rc == WEIR_XS_OVERFLOW)
+    for (unsigned n = 0; d->xs_open && n < EVENTS_A_TURN; n++) {
+        rc = weir_xs_next_event(&d->xs, &ev);
+        if (rc == WEIR_XS_OVERFLOW) {
             all_states(d);
-        else
-            device_event(d, ev.path);
+            return true;
+        }
+        if (rc <= 0)
+            break;
+        device_event(d, ev.path);
+    }
     if (d->xs_open && rc < 0 && !d->stopping) {
         weir_devd_log("the registry is gone (%s): stopping", strerror(-rc));
         d->exit_code = 1;
         weir_devd_stop(d);
     }
+    return rc > 0;
 }

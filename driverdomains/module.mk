@@ -37,6 +37,9 @@ $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 $(call test,test_dd_restart,tests/unit/test_dd_restart.c \
 	driverdomains/devd_restart.c,)
+$(call test,test_dd_registry,tests/unit/test_dd_registry.c \
+	driverdomains/devd_registry.c driverdomains/devd_regdom.c,\
+	weir-xenbus weir-ring)
 
 DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh errors.sh hotplug.sh \
 	two.sh crash.sh vm.sh vmback.sh) tests/e2e/net_filter.sh
