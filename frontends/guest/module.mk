@@ -1,7 +1,7 @@
 # frontends/guest: the port of guest kernels, the runtime, the example kernel
 GUEST_DIR := frontends/guest
 $(call freelib,weir-guest,$(addprefix $(GUEST_DIR)/,start.S runtime.c guest.c \
-	console.c pages.c port_guest.c port_guest_grant.c mem.c))
+	console.c pages.c ram.c port_guest.c port_guest_grant.c mem.c))
 # Without this gcc makes memset call memset.
 $(B)/obj/$(GUEST_DIR)/mem.o: EXTRA := $(FREESTANDING) \
 	-fno-tree-loop-distribute-patterns
@@ -43,4 +43,6 @@ $(call test,test_port_guest_grant,tests/unit/test_port_guest_grant.c \
 	tests/unit/fake_guest.c $(GUEST_PORT))
 $(call test,test_guest_parts,tests/unit/test_guest_parts.c $(addprefix $(GUEST_DIR)/,\
 	pages.c console.c) $(GUEST_EXAMPLE)/echo.c)
+$(call test,test_guest_ram,tests/unit/test_guest_ram.c $(addprefix $(GUEST_DIR)/,\
+	ram.c pages.c))
 $(call script,tests/e2e/vm_example.sh)

@@ -4,24 +4,15 @@
  */
 #include "frontends/guest/guest.h"
 #include "frontends/guest/level0.h"
+#include "frontends/guest/ram.h"
 #include "frontends/guest/runtime.h"
 #include "ring/error.h"
 #include "ring/grant_abi.h"
 
-#define GIB         (UINT64_C(1) << 30)
-#define LOW_END     (UINT64_C(1) << 20) /* below: firmware tables */
-#define RAM_END     (3 * GIB)
-#define WINDOW_END  (UINT64_C(0xf0000000)) /* above: interrupt controllers */
-#define WINDOW_STEP (UINT64_C(2) << 20)
-#define WINDOW_SIZE ((uint64_t)WEIR_GUEST_WINDOW_MAX * WEIR_PAGE_SIZE)
-#define SPIN_NS     20000
-#define RANGES      32
+#define GIB     (UINT64_C(1) << 30)
+#define SPIN_NS 20000
 
 static struct weir_guest guest;
-
-struct range {
-    uint64_t start, end;
-};
 
 int64_t weir_guest_hypercall(unsigned nr, uint64_t a1, uint64_t a2, uint64_t a3,
                              uint64_t a4, uint64_t a5)
@@ -166,83 +157,6 @@ static void copy_cmdline(struct weir_guest *g, const char *from)
     g->cmdline[n] = '\0';
 }
 
-/* RAM below what the identity map and the special pages leave, ascending. */
-static unsigned ram_ranges(const struct weir_start_info *info,
-                           struct range ram[RANGES])
-{
-    const struct weir_start_memmap *m = pointer(info->memmap_paddr);
-    unsigned n = 0;
-
-    if (info->version < 1 || m == NULL)
-        return 0;
-    for (uint32_t i = 0; i < info->memmap_entries && n < RANGES; i++) {
-        uint64_t end = m[i].addr + m[i].size;
-
-        if (m[i].type != WEIR_MEMMAP_RAM || end < m[i].addr ||
-            m[i].addr >= RAM_END)
-            continue;
-        ram[n++] = (struct range){m[i].addr, end < RAM_END ? end : RAM_END};
-    }
-    return n;
-}
-
-/* Room for the window where no entry of the map is. */
-static uint64_t find_window(const struct weir_start_info *info)
-{
-    const struct weir_start_memmap *m = pointer(info->memmap_paddr);
-    uint64_t start = WINDOW_STEP;
-    bool moved;
-
-    do {
-        moved = false;
-        for (uint32_t i = 0; i < info->memmap_entries; i++)
-            if (m[i].addr < start + WINDOW_SIZE &&
-                m[i].addr + m[i].size > start) {
-                start = (m[i].addr + m[i].size + WINDOW_STEP - 1) &
-                        ~(WINDOW_STEP - 1);
-                moved = true;
-            }
-    } while (moved && start < WINDOW_END);
-    return start + WINDOW_SIZE <= WINDOW_END ? start : 0;
-}
-
-/* The range without its part from start to end. */
-static void add_without(struct weir_pages *p, struct range r, uint64_t start,
-                        uint64_t end)
-{
-    weir_pages_add(p, r.start, start < r.end ? start : r.end);
-    weir_pages_add(p, end > r.start ? end : r.start, r.end);
-}
-
-/* All RAM but the kernel and the ramdisk, which loaders put above it. */
-static void add_ram(struct weir_guest *g, const struct range *ram, unsigned n)
-{
-    uint64_t kernel_end = (uintptr_t)weir_guest_end;
-    uint64_t module = (uintptr_t)g->module, module_end = module + g->module_len;
-
-    if (module_end <= kernel_end)
-        module = module_end = kernel_end;
-    for (unsigned i = 0; i < n; i++) {
-        struct range r = ram[i];
-
-        g->ram_bytes += r.end - r.start;
-        if (r.start < LOW_END)
-            r.start = LOW_END;
-        if (r.start >= r.end)
-            continue;
-        /* Below the kernel, and above. */
-        if (r.start < (uintptr_t)weir_guest_text)
-            weir_pages_add(&g->pages, r.start,
-                           r.end < (uintptr_t)weir_guest_text
-                               ? r.end
-                               : (uintptr_t)weir_guest_text);
-        if (r.start < kernel_end)
-            r.start = kernel_end;
-        if (r.start < r.end)
-            add_without(&g->pages, r, module, module_end);
-    }
-}
-
 void weir_guest_begin_(const struct weir_start_info *info)
 {
     struct weir_guest *g = &guest;
@@ -251,9 +165,8 @@ void weir_guest_begin_(const struct weir_start_info *info)
                                            .window_pages =
                                                WEIR_GUEST_WINDOW_MAX,
                                            .spin_ns = SPIN_NS};
-    struct range ram[RANGES];
-    uint64_t window;
-    unsigned n;
+    struct weir_ram ram = {
+        .kernel = {(uintptr_t)weir_guest_text, (uintptr_t)weir_guest_end}};
     int rc;
 
     platform.domid = find_hypervisor();
@@ -265,15 +178,18 @@ void weir_guest_begin_(const struct weir_start_info *info)
 
         g->module = pointer(m->paddr);
         g->module_len = m->size;
+        ram.module =
+            (struct weir_ram_range){m->paddr, m->paddr + g->module_len};
     }
-    n = ram_ranges(info, ram);
-    window = find_window(info);
-    if (n == 0 || window == 0)
+    if (!weir_ram_look(&ram,
+                       info->version < 1 ? NULL : pointer(info->memmap_paddr),
+                       info->memmap_entries))
         give_up("no memory map in the start info, or no room in it");
-    platform.window_gfn = window >> WEIR_PAGE_SHIFT;
-    platform.window = pointer(window);
+    platform.window_gfn = ram.window >> WEIR_PAGE_SHIFT;
+    platform.window = pointer(ram.window);
+    g->ram_bytes = ram.bytes;
     /* From here on info may be overwritten. */
-    add_ram(g, ram, n);
+    weir_ram_add(&ram, &g->pages);
     if (weir_port_guest_open(&g->pg, &platform) != 0)
         give_up("no shared info or grant table");
     g->port = &g->pg.port;
