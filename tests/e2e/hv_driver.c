@@ -110,8 +110,8 @@ static void become_puppet(const struct puppet *p, int hv, int orders)
     dup2(b, 4);
     /* Each domain has a user id of its own, of all tests that run now. */
     snprintf(id, sizeof(id), "%u",
-             1000000u + (unsigned)p->world->pid % 100000 * 1000 +
-                 p->domid % 1000u);
+             1000000u + (unsigned)p->world->pid % 100000 * 40000 +
+                 p->domid % 40000u);
     if (geteuid() == 0) {
         setenv("WEIR_UID", id, 1);
         setenv("WEIR_GID", id, 1);
