@@ -1,11 +1,13 @@
 #!/bin/bash
-# check.sh: everything `make check` runs, and the closing line.
+# check.sh [labs]: everything `make check` runs, and the closing line; with
+# labs what `make check-all` runs.
 #
 #   release build    every test program and script
 #   address+undefined   every test program, and the scripts that say so
 #                       (tests/e2e and tests/isolation read B)
 #   thread           the programs that use threads
 #   fuzzers          corpora replayed
+#   labs             whole machines (tests/lab/run.sh)
 # Each part is a make target of its own, so that one can be run alone.
 set -u
 make=${MAKE:-make}
@@ -25,6 +27,7 @@ part "address and undefined-behaviour sanitizers" \
     $make --no-print-directory check-asan
 part "thread sanitizer" $make --no-print-directory check-tsan
 part "fuzzer corpora" $make --no-print-directory check-corpora
+[ "${1:-}" != labs ] || part "labs" $make --no-print-directory labs-run
 echo "took $(($(date +%s) - start)) s"
 awk -v b=$broken '{ p += $1; f += $2; s += $3 }
     END { f += b

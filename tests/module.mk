@@ -15,12 +15,13 @@ include tests/e2e/hostile.mk
 include tests/lab/module.mk
 
 ## demo            a guest serves files from a real disk over a real bridge
-## check           install what tests need, run them all
+## check           install what tests need, run all but the labs
+## check-all       check, then labs: what CI runs
 ## bench           the table of ratios; also build/bench.json
 ## fuzz            each fuzzer for FUZZ_SECONDS (60); FUZZ_VM_CALLS of the guest
 ## install         PREFIX (/usr/local), DESTDIR
 ## format          clang-format over the tree
-.PHONY: demo check check-release check-asan check-tsan check-corpora bench \
+.PHONY: demo check check-all check-release check-asan check-tsan check-corpora bench \
 	fuzz fuzzers install format packages-%
 
 packages-%:
@@ -34,6 +35,9 @@ demo-run: all $(B)/tests/webguest
 
 check: packages-build+demo+check
 	@MAKE='$(MAKE)' B=$(B) bash tests/check.sh
+
+check-all: packages-build+demo+check
+	@MAKE='$(MAKE)' B=$(B) bash tests/check.sh labs
 
 # The sanitizers' builds are the same rules in another build directory.
 check-release: tests

@@ -3,11 +3,11 @@
 #
 #   lab_deb PACKAGE      sets lab_deb to the folder of its files
 #   lab_kernel           sets lab_kver, lab_vmlinuz, lab_kroot
-lab_cache=${WEIR_LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/weir-lab}
+lab_cache=${WEIR_LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir-lab}
 
 lab_cache_open() {
     mkdir -p "$lab_cache/deb" ||
-        lab_die "cannot make $lab_cache: set WEIR_LAB_CACHE"
+        lab_skip "cannot make $lab_cache: set WEIR_LAB_CACHE"
     # One process at a time fills it.
     exec 9>"$lab_cache/lock"
 }
@@ -33,7 +33,7 @@ lab_deb() {
     if [ -z "$version" ] || [ ! -d "$lab_deb" ]; then
         lab_deb=$(find "$lab_cache/deb" -maxdepth 1 -name "${name}_*" |
             sort -V | tail -n 1)
-        [ -n "$lab_deb" ] || lab_die "cannot download $name: its log is" \
+        [ -n "$lab_deb" ] || lab_skip "cannot download $name: its log is" \
             "$lab_cache/fetch.log"
         echo "lab: $name cannot be downloaded, taking $lab_deb" >&2
     fi
@@ -43,7 +43,8 @@ lab_deb() {
 lab_fetch() { # PACKAGE=VERSION FOLDER
     local tmp
     tmp=$(mktemp -d "$lab_cache/new.XXXXXX") || return 1
-    (cd "$tmp" && echo "downloading $1" && apt-get -q download "$1" &&
+    (cd "$tmp" && echo "downloading $1" &&
+        timeout 600 apt-get -q -o Acquire::Retries=3 download "$1" &&
         mkdir files && dpkg-deb -x ./*.deb files && mv files "$2") \
         >"$lab_cache/fetch.log" 2>&1
     rm -rf "$tmp"
@@ -62,7 +63,7 @@ lab_kernel() {
     if [ -z "$package" ]; then
         package=$(find "$lab_cache/deb" -maxdepth 1 -name 'linux-image-*' |
             sort -V | tail -n 1 | sed 's,.*/,,; s,_.*,,')
-        [ -n "$package" ] || lab_die "no kernel: apt-get knows no" \
+        [ -n "$package" ] || lab_skip "no kernel: apt-get knows no" \
             "linux-image-amd64 and $lab_cache keeps none"
     fi
     lab_deb "$package"

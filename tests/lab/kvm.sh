@@ -6,7 +6,11 @@
 lab_kvm() {
     local out=$lab_cache/kvm-xen-${lab_kroot##*/} m
     [ "$2" = k ] || return 0
+    # One lab builds it, others that want it wait.
+    exec 8>"$lab_cache/kvm.lock"
+    flock 8
     [ -e "$out/kvm-amd.ko" ] || lab_kvm_build "$out"
+    flock -u 8
     for m in kvm kvm-amd; do
         cp "$out/$m.ko" "$(find "$1/lib/modules" -name "$m.ko")" ||
             lab_die "no $m.ko"
@@ -21,7 +25,7 @@ lab_kvm_headers() { # FOLDER
     for p in "linux-headers-$lab_kver" \
         "linux-headers-${lab_kver%-*}-common" "linux-kbuild-$short"; do
         lab_deb "$p"
-        cp -a "$lab_deb/usr" "$1/" || return 1
+        cp -a "$lab_deb/usr" "$1/" || lab_die "cannot copy $lab_deb"
     done
     sed -i "s,/usr/src/,$1/usr/src/," "$1/usr/src/linux-headers-$lab_kver/Makefile"
 }
@@ -31,8 +35,7 @@ lab_kvm_build() {
     echo "building KVM with Xen support for $lab_kver"
     short=$(echo "$lab_kver" | cut -d. -f1-2)
     mkdir -p "$tmp/src"
-    lab_kvm_headers "$tmp/headers" >"$lab_dir/kvm.log" 2>&1 ||
-        lab_die "no kernel headers: $lab_dir/kvm.log"
+    lab_kvm_headers "$tmp/headers"
     lab_deb "linux-source-$short"
     src=linux-source-$short
     tar -C "$tmp/src" --strip-components=1 -xJf \
@@ -46,7 +49,7 @@ lab_kvm_build() {
     make -C "$tmp/headers/usr/src/linux-headers-$lab_kver" \
         M="$tmp/src/arch/x86/kvm" CONFIG_KVM_XEN=y CONFIG_KVM_INTEL= \
         KCFLAGS="-DCONFIG_KVM_XEN=1 -I$tmp/src/arch/x86/kvm" \
-        -j"$(nproc)" modules >>"$lab_dir/kvm.log" 2>&1 ||
+        -j"$(nproc)" modules >"$lab_dir/kvm.log" 2>&1 ||
         lab_die "KVM does not build: $lab_dir/kvm.log"
     strip -g "$tmp/src/arch/x86/kvm/kvm.ko" "$tmp/src/arch/x86/kvm/kvm-amd.ko"
     mkdir -p "$1"

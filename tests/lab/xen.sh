@@ -30,7 +30,7 @@ truncate -s 192M "$lab_dir/disk.img"
 mke2fs -q -F -t ext4 -d "$lab_dir/files" "$lab_dir/disk.img" ||
     lab_die "cannot make disk.img"
 
-lab_xen "${LAB_SECONDS:-900}" "$root" 1024M -m 2048 \
+lab_xen "${LAB_SECONDS:-1800}" "$root" 1024M -m 2048 \
     -drive "file=$lab_dir/disk.img,if=none,id=d0,format=raw" \
     -device nvme,serial=weir,drive=d0
 lab_check "the file system is whole" fsck.ext4 -fn "$lab_dir/disk.img"
