@@ -74,15 +74,13 @@ static void evtchn_clear(struct weir_port *p, evtchn_port_t local)
     take(weir_pg_of_(p), local);
 }
 
+/* The hypervisor takes a pending event away with the port.  Here it could be
+ * the event of the number's next user, on another thread. */
 static int evtchn_close(struct weir_port *p, evtchn_port_t local)
 {
     struct weir_evtchn_close op = {.port = local};
-    int rc = (int)event_op(p, WEIR_EVTCHNOP_CLOSE, &op);
 
-    /* The number's next user shall not see an event of this one. */
-    if (rc == 0)
-        evtchn_clear(p, local);
-    return rc;
+    return (int)event_op(p, WEIR_EVTCHNOP_CLOSE, &op);
 }
 
 static int evtchn_notify(struct weir_port *p, evtchn_port_t local)
@@ -113,14 +111,15 @@ static uint64_t look(struct weir_port_guest *pg, const evtchn_port_t *ports,
     return pending;
 }
 
-/* Sleep until a port is pending or end has come; may return early. */
+/* Sleep until a port is pending or end has come; may return early.  Xen's time
+ * is signed: what does not fit is no time-out. */
 static int sleep_until(struct weir_port_guest *pg, const evtchn_port_t *ports,
                        unsigned n, uint64_t end)
 {
     struct weir_sched_poll op = {
         .ports = (uintptr_t)ports,
         .nr_ports = n,
-        .timeout = end == UINT64_MAX ? 0 : end,
+        .timeout = end > INT64_MAX ? 0 : end,
     };
 
     return (int)weir_pg_call_(pg, WEIR_HYPERCALL_SCHED_OP, WEIR_SCHEDOP_POLL,

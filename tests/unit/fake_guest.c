@@ -49,6 +49,18 @@ static int64_t get_param(struct fake_guest *f, struct weir_xen_hvm_param *p)
     }
 }
 
+/* Takes its event away, as hypervisors do. */
+static int64_t close_port(struct fake_guest *f, uint32_t port)
+{
+    uint64_t *word = &fake_guest_shared(f)->evtchn_pending[port / 64];
+
+    f->closed = port;
+    *word &= ~(UINT64_C(1) << port % 64);
+    if (f->reused)
+        *word |= UINT64_C(1) << port % 64;
+    return 0;
+}
+
 static int64_t event_op(struct fake_guest *f, uint64_t op, void *arg)
 {
     switch (op) {
@@ -61,8 +73,7 @@ static int64_t event_op(struct fake_guest *f, uint64_t op, void *arg)
         ((struct weir_evtchn_bind_interdomain *)arg)->local_port = 12;
         return 0;
     case WEIR_EVTCHNOP_CLOSE:
-        f->closed = *(uint32_t *)arg;
-        return 0;
+        return close_port(f, *(uint32_t *)arg);
     case WEIR_EVTCHNOP_SEND:
         f->sent = *(uint32_t *)arg;
         return 0;

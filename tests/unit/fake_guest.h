@@ -26,6 +26,7 @@ struct fake_guest {
     unsigned fail_nr;
     int16_t map_status[256]; /* by reference */
     int16_t unmap_status;
+    bool reused;         /* a closed port is another's at once, and pending */
     evtchn_port_t wakes; /* poll makes it pending; 0: none */
     uint64_t poll_ns;    /* what a poll takes */
     bool poll_to_end;    /* it sleeps as long as it may */
