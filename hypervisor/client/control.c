@@ -67,7 +67,15 @@ int weir_hvctl_fd(struct weir_hvctl *c)
     return c->fd;
 }
 
-/* One packet; a descriptor with it goes to *fd. */
+static void drop(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+/* One packet; a descriptor with it goes to *fd.  There is room for no more (in
+ * the padding of CMSG_SPACE two would fit), so the kernel drops others. */
 static int receive(struct weir_hvctl *c, struct weir_hv_header *h, int *fd,
                    int flags)
 {
@@ -80,7 +88,7 @@ static int receive(struct weir_hvctl *c, struct weir_hv_header *h, int *fd,
         .msg_iov = &iov,
         .msg_iovlen = 1,
         .msg_control = &ctl,
-        .msg_controllen = sizeof(ctl),
+        .msg_controllen = CMSG_LEN(sizeof(int)),
     };
     struct cmsghdr *cm;
     ssize_t n;
@@ -92,9 +100,13 @@ static int receive(struct weir_hvctl *c, struct weir_hv_header *h, int *fd,
     if (n <= 0)
         return n < 0 ? -errno : -EPIPE;
     cm = CMSG_FIRSTHDR(&mh);
-    if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS)
+    if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS &&
+        cm->cmsg_len == CMSG_LEN(sizeof(int)))
         memcpy(fd, CMSG_DATA(cm), sizeof(*fd));
-    return weir_hv_get_header(c->in, (size_t)n, h) < 0 ? -EPROTO : 0;
+    if (weir_hv_get_header(c->in, (size_t)n, h) == 0)
+        return 0;
+    drop(fd);
+    return -EPROTO;
 }
 
 static void enqueue(struct weir_hvctl *c, const struct weir_hv_header *h)
@@ -152,6 +164,7 @@ static int call(struct weir_hvctl *c, struct call *k)
             return rc;
         if (h.op != WEIR_HVCTL_EVENT)
             break;
+        drop(&k->fd);
         enqueue(c, &h);
     }
     want = k->elements ? k->want * h.count : k->want;
@@ -161,8 +174,8 @@ static int call(struct weir_hvctl *c, struct call *k)
         rc = h.status;
     else if (h.size != WEIR_HV_HEADER + want)
         rc = -EPROTO;
-    if (rc < 0 && k->fd >= 0)
-        close(k->fd);
+    if (rc < 0)
+        drop(&k->fd);
     k->count = h.count;
     return rc;
 }
@@ -191,8 +204,7 @@ int weir_hvctl_create(struct weir_hvctl *c, const struct weir_hv_create *how,
     if (rc < 0)
         return rc;
     if ((k.fd < 0) != (how->kind == WEIR_DOM_VM)) {
-        if (k.fd >= 0)
-            close(k.fd);
+        drop(&k.fd);
         return -EPROTO;
     }
     *domid = (domid_t)weir_le32(result(c));
@@ -351,8 +363,7 @@ int weir_hvctl_next_event(struct weir_hvctl *c, struct weir_hv_dominfo *out)
 
     if (c->queued == 0) {
         rc = receive(c, &h, &fd, 0);
-        if (fd >= 0)
-            close(fd);
+        drop(&fd);
         if (rc < 0)
             return rc;
         if (h.op != WEIR_HVCTL_EVENT)
