@@ -179,6 +179,7 @@ void weir_hvctl_put_dominfo(uint8_t out[WEIR_HVCTL_DOMINFO],
     weir_put32(out + 316, d->shutdown);
     weir_put32(out + 320, d->xen_hvm);
     weir_put32(out + 324, d->console_evtchn);
+    weir_put32(out + 328, d->generation);
 }
 
 int weir_hvctl_get_dominfo(const uint8_t *p, size_t len,
@@ -218,6 +219,7 @@ int weir_hvctl_get_dominfo(const uint8_t *p, size_t len,
     d->shutdown = weir_le32(p + 316);
     d->xen_hvm = weir_le32(p + 320) != 0;
     d->console_evtchn = weir_le32(p + 324);
+    d->generation = weir_le32(p + 328);
     return 0;
 }
 

@@ -221,21 +221,23 @@ static void tell_subscribers(struct hv_ctl *c,
     }
 }
 
-/* The domain is dead: who waits for that? */
-static void answer_waits(struct hv_ctl *c, domid_t domid)
+/* The domain is dead, or alive again: who waits for that? */
+static void answer_waits(struct hv_ctl *c, domid_t domid, uint16_t op,
+                         int status, int fd)
 {
-    struct hv_ctl_reply r = {.fd = -1};
+    struct hv_ctl_reply r = {.fd = fd};
 
     for (int i = 0; i < HV_CTL_CONNS; i++) {
         struct hv_conn *conn = &c->conn[i];
 
         for (unsigned w = 0; conn->fd >= 0 && w < conn->nwait;) {
             struct weir_hv_header h = {
-                .op = WEIR_HVCTL_DESTROY | WEIR_HV_REPLY,
+                .op = op | WEIR_HV_REPLY,
                 .seq = conn->wait[w].seq,
+                .status = status,
             };
 
-            if (conn->wait[w].domid != domid) {
+            if (conn->wait[w].domid != domid || conn->wait[w].op != op) {
                 w++;
                 continue;
             }
@@ -251,7 +253,8 @@ static void reap_one(struct hv_ctl *c, domid_t domid)
     struct hv_machine *m = c->m;
     struct weir_hv_dominfo info;
     struct hv_domain *d;
-    bool changed, done, gone;
+    bool changed, done, gone, answered;
+    int status = 0, fd = -1;
 
     pthread_mutex_lock(&m->lock);
     d = m->dom[domid];
@@ -259,6 +262,12 @@ static void reap_one(struct hv_ctl *c, domid_t domid)
     d->changed = false;
     done = d->done;
     gone = d->done && d->held == 0;
+    answered = d->revive == HV_REVIVE_ANSWERED;
+    if (answered) {
+        d->revive = HV_REVIVE_NONE;
+        status = d->revive_status;
+        fd = d->revive_fd;
+    }
     hv_domain_info(d, &info);
     if (gone) {
         m->dom[domid] = NULL;
@@ -267,8 +276,12 @@ static void reap_one(struct hv_ctl *c, domid_t domid)
     pthread_mutex_unlock(&m->lock);
     if (changed)
         tell_subscribers(c, &info);
+    if (answered)
+        answer_waits(c, domid, WEIR_HVCTL_REVIVE, status, fd);
+    if (fd >= 0)
+        close(fd);
     if (done)
-        answer_waits(c, domid);
+        answer_waits(c, domid, WEIR_HVCTL_DESTROY, 0, -1);
     if (gone) {
         pthread_join(d->thread, NULL);
         hv_domain_free(d);

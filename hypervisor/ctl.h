@@ -11,9 +11,10 @@
 #include "hypervisor/machine.h"
 
 #define HV_CTL_CONNS 64
-#define HV_CTL_WAITS 64 /* destroys not answered yet, of one connection */
+#define HV_CTL_WAITS 64 /* not answered yet, of one connection */
 
 struct hv_wait {
+    uint16_t op; /* DESTROY or REVIVE */
     uint32_t seq;
     domid_t domid;
 };
@@ -43,7 +44,7 @@ int hv_ctl_init(struct hv_ctl *c, struct hv_machine *m, const char *path,
 void hv_ctl_fini(struct hv_ctl *c);
 void hv_ctl_accept(struct hv_ctl *c);
 void hv_ctl_serve(struct hv_ctl *c, uint32_t conn);
-/* Some domain changed: tell subscribers, answer destroys, free what is gone. */
+/* Some domain changed: tell subscribers, answer waits, free what is gone. */
 void hv_ctl_reap(struct hv_ctl *c);
 
 /* ctl_ops.c: a request's answer */

@@ -44,6 +44,12 @@ static int op_create(struct call *k)
     return 0;
 }
 
+/* With the lock; there is room.  Answered by hv_ctl_reap. */
+static void wait_for(struct call *k, uint16_t op, domid_t domid)
+{
+    k->conn->wait[k->conn->nwait++] = (struct hv_wait){op, k->seq, domid};
+}
+
 static int op_destroy(struct call *k)
 {
     struct hv_domain *d;
@@ -59,7 +65,7 @@ static int op_destroy(struct call *k)
     } else if (k->conn->nwait == HV_CTL_WAITS) {
         rc = -EBUSY;
     } else {
-        k->conn->wait[k->conn->nwait++] = (struct hv_wait){k->seq, d->domid};
+        wait_for(k, WEIR_HVCTL_DESTROY, d->domid);
         if (!d->destroy) {
             d->destroy = true;
             if (!d->reason[0])
@@ -71,6 +77,37 @@ static int op_destroy(struct call *k)
     }
     pthread_mutex_unlock(&k->m->lock);
     k->r->later = rc == 0 && !done;
+    return rc;
+}
+
+static int may_revive(struct call *k, const struct hv_domain *d)
+{
+    if (!d)
+        return -ENOENT;
+    if (d->kind != WEIR_DOM_PROCESS || d->state != WEIR_DOM_CRASHED)
+        return -EINVAL;
+    if (d->revive != HV_REVIVE_NONE)
+        return -EALREADY;
+    if (hv_domain_named(k->m, d->name))
+        return -EEXIST;
+    return k->conn->nwait == HV_CTL_WAITS ? -EAGAIN : 0;
+}
+
+static int op_revive(struct call *k)
+{
+    struct hv_domain *d;
+    int rc;
+
+    pthread_mutex_lock(&k->m->lock);
+    d = hv_domain_get(k->m, weir_le32(k->p));
+    rc = may_revive(k, d);
+    if (rc == 0) {
+        wait_for(k, WEIR_HVCTL_REVIVE, d->domid);
+        d->revive = HV_REVIVE_ASKED;
+        hv_domain_wake(d);
+    }
+    pthread_mutex_unlock(&k->m->lock);
+    k->r->later = rc == 0;
     return rc;
 }
 
@@ -314,6 +351,7 @@ static const struct {
 } ops[] = {
     [WEIR_HVCTL_CREATE] = {op_create, WEIR_HVCTL_CREATE_REQ},
     [WEIR_HVCTL_DESTROY] = {op_destroy, 4},
+    [WEIR_HVCTL_REVIVE] = {op_revive, WEIR_HVCTL_REVIVE_REQ},
     [WEIR_HVCTL_PAUSE] = {op_pause, 4},
     [WEIR_HVCTL_UNPAUSE] = {op_unpause, 4},
     [WEIR_HVCTL_INFO] = {op_info, 4},

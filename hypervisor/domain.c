@@ -117,13 +117,18 @@ void hv_domain_wake(struct hv_domain *d)
         return; /* full: pending anyway */
 }
 
-void hv_domain_changed(struct hv_domain *d)
+void hv_main_wake(struct hv_machine *m)
 {
     static const uint64_t one = 1;
 
-    d->changed = true;
-    if (write(d->m->wake, &one, sizeof(one)) < 0)
+    if (write(m->wake, &one, sizeof(one)) < 0)
         return;
+}
+
+void hv_domain_changed(struct hv_domain *d)
+{
+    d->changed = true;
+    hv_main_wake(d->m);
 }
 
 void hv_domain_info(struct hv_domain *d, struct weir_hv_dominfo *out)
@@ -151,6 +156,7 @@ void hv_domain_info(struct hv_domain *d, struct weir_hv_dominfo *out)
     if (d->vm)
         hv_vm_info(d->vm, out);
     out->uptime_ns = hv_now_ns() - d->born_ns;
+    out->generation = d->generation;
 }
 
 void hv_domain_free(struct hv_domain *d)
@@ -159,6 +165,7 @@ void hv_domain_free(struct hv_domain *d)
         hv_vm_free(d->vm);
     hv_console_fini(&d->console);
     hv_iospace_fini(&d->io);
+    hv_keeps_fini(&d->keeps);
     hv_track_fini(&d->track);
     hv_events_fini(&d->events);
     hv_grants_fini(&d->grants);

@@ -139,7 +139,23 @@ void hv_domain_drop(struct hv_domain *d)
     close_ports(d);
 }
 
-void hv_domain_give_back(struct hv_domain *d)
+/* With the lock. */
+static bool outlives_program(const struct hv_domain *d, mfn_t m)
+{
+    switch (d->m->frames.frame[m].type) {
+    case HV_FRAME_KEPT:
+    case HV_FRAME_TABLE:
+    case HV_FRAME_STORE:
+    case HV_FRAME_CONSOLE:
+        return true;
+    case HV_FRAME_RESERVED: /* numbers for a bigger table */
+        return m - d->grants.first < d->grants.max;
+    default:
+        return false;
+    }
+}
+
+static void give_back(struct hv_domain *d, bool all)
 {
     struct hv_machine *m = d->m;
     struct hv_scrub s = {.n = 0};
@@ -159,11 +175,22 @@ void hv_domain_give_back(struct hv_domain *d)
             next = hv_frames_next_owned(&m->frames, d->domid, next, end);
             if (next == end)
                 break;
-            if (hv_frames_give_back(&m->frames, next))
+            if ((all || !outlives_program(d, next)) &&
+                hv_frames_give_back(&m->frames, next))
                 s.frame[s.n++] = next;
             next++;
         }
         pthread_mutex_unlock(&m->lock);
         hv_scrub(m, &s);
     }
+}
+
+void hv_domain_give_back(struct hv_domain *d)
+{
+    give_back(d, true);
+}
+
+void hv_domain_give_back_rest(struct hv_domain *d)
+{
+    give_back(d, false);
 }

@@ -30,6 +30,18 @@ static int choose_domid(struct hv_machine *m, domid_t wanted, domid_t *domid)
     return -ENOSPC;
 }
 
+bool hv_domain_named(struct hv_machine *m, const char *name)
+{
+    for (uint32_t i = 1; i <= WEIR_HV_DOMID_LAST; i++) {
+        const struct hv_domain *d = m->dom[i];
+
+        if (d && (!d->dead || d->revive == HV_REVIVE_ASKED) &&
+            strcmp(d->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int check_request(struct hv_machine *m, const struct weir_hv_create *c)
 {
     if (c->kind == WEIR_DOM_PROCESS
@@ -47,11 +59,7 @@ static int check_request(struct hv_machine *m, const struct weir_hv_create *c)
         return -EINVAL;
     if (m->ndomains >= HV_DOMAINS_MAX)
         return -ENOSPC;
-    for (uint32_t i = 1; i <= WEIR_HV_DOMID_LAST; i++)
-        if (m->dom[i] && !m->dom[i]->dead &&
-            strcmp(m->dom[i]->name, c->name) == 0)
-            return -EEXIST;
-    return 0;
+    return hv_domain_named(m, c->name) ? -EEXIST : 0;
 }
 
 /* Memory behind a reserved frame: without the lock, for a host short of memory
@@ -77,8 +85,8 @@ int hv_domain_special(struct hv_domain *d, enum hv_frame_type type,
     return rc < 0 ? rc : populate(d, *frame, type);
 }
 
-static int add_port(struct hv_domain *d, domid_t remote,
-                    enum hv_port_state state, evtchn_port_t *port)
+int hv_domain_add_port(struct hv_domain *d, domid_t remote,
+                       enum hv_port_state state, evtchn_port_t *port)
 {
     struct hv_machine *m = d->m;
     int rc = -ENOSPC;
@@ -111,7 +119,7 @@ static int furnish(struct hv_domain *d, const struct weir_hv_create *how)
     g->shared = hv_memory_at(&m->mem, g->first);
     rc = hv_domain_special(d, HV_FRAME_CONSOLE, &d->console_frame);
     if (rc == 0)
-        rc = add_port(d, 0, HV_PORT_CONSOLE, &d->console_port);
+        rc = hv_domain_add_port(d, 0, HV_PORT_CONSOLE, &d->console_port);
     if (rc < 0)
         return rc;
     d->console.ring = hv_memory_at(&m->mem, d->console_frame);
@@ -122,7 +130,8 @@ static int furnish(struct hv_domain *d, const struct weir_hv_create *how)
         return 0;
     rc = hv_domain_special(d, HV_FRAME_STORE, &d->store);
     if (rc == 0)
-        rc = add_port(d, how->store_domid, HV_PORT_UNBOUND, &d->store_port);
+        rc = hv_domain_add_port(d, how->store_domid, HV_PORT_UNBOUND,
+                                &d->store_port);
     if (rc == 0)
         hv_grant_preset(g, WEIR_GNTTAB_RESERVED_XENSTORE, how->store_domid,
                         vm ? WEIR_VM_PFN_STORE : d->store);
@@ -143,6 +152,7 @@ static struct hv_domain *domain_alloc(struct hv_machine *m,
     d->kind = how->kind;
     d->born_ns = hv_now_ns();
     d->max_frames = how->max_frames;
+    d->store_domid = how->store_domid;
     strncpy(d->name, how->name, sizeof(d->name) - 1);
     d->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (d->wake < 0 ||
@@ -213,7 +223,7 @@ static void enter(struct hv_domain *d)
     pthread_mutex_unlock(&m->lock);
 }
 
-static int open_socket(struct hv_domain *d, int *domain_fd)
+int hv_domain_open_socket(struct hv_domain *d, int *domain_fd)
 {
     int sv[2], on = 1;
 
@@ -242,7 +252,7 @@ int hv_domain_create(struct hv_machine *m, const struct weir_hv_create *how,
     if (rc < 0)
         return rc;
     if (!d->vm)
-        rc = open_socket(d, &fd);
+        rc = hv_domain_open_socket(d, &fd);
     if (rc == 0)
         rc = start_thread(d);
     if (rc < 0) {

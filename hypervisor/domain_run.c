@@ -229,13 +229,25 @@ static void set_state(struct hv_domain *d, enum weir_dom_state state)
     pthread_mutex_unlock(&d->m->lock);
 }
 
+static bool told_to_revive(struct hv_domain *d)
+{
+    bool revive;
+
+    pthread_mutex_lock(&d->m->lock);
+    revive = d->revive == HV_REVIVE_ASKED;
+    pthread_mutex_unlock(&d->m->lock);
+    return revive;
+}
+
 /* Crashed: nothing runs, memory and console stay to be looked at until the
- * device manager destroys it. */
-static void lie_in_state(struct hv_domain *d)
+ * device manager destroys it, or has a new program for it: true. */
+static bool lie_in_state(struct hv_domain *d)
 {
     while (!told_to_end(d)) {
         struct pollfd p[P_COUNT];
 
+        if (told_to_revive(d) && hv_domain_revive(d))
+            return true;
         watch(d, p);
         if (poll(p, P_COUNT, -1) < 0)
             continue;
@@ -243,13 +255,12 @@ static void lie_in_state(struct hv_domain *d)
             clear(d->wake);
         console(d, p);
     }
+    hv_domain_no_revival(d, -ENOENT);
+    return false;
 }
 
-void *hv_domain_run(void *domain)
+static void die(struct hv_domain *d)
 {
-    struct hv_domain *d = domain;
-
-    live(d);
     hv_domain_kill(d);
     console(d, (struct pollfd[P_COUNT]){{.fd = -1}});
     hv_domain_drop(d);
@@ -261,7 +272,16 @@ void *hv_domain_run(void *domain)
                                        : WEIR_DOM_CRASHED;
     hv_domain_changed(d);
     pthread_mutex_unlock(&d->m->lock);
-    lie_in_state(d);
+}
+
+void *hv_domain_run(void *domain)
+{
+    struct hv_domain *d = domain;
+
+    do {
+        live(d);
+        die(d);
+    } while (lie_in_state(d));
     set_state(d, WEIR_DOM_DYING);
     hv_domain_give_back(d);
     pthread_mutex_lock(&d->m->lock);

@@ -6,6 +6,7 @@
  *
  *   FREE -> RESERVED -> RAM, TABLE, STORE, CONSOLE       given to a domain
  *   RAM -> LEAVING -> RAM                                free refused
+ *   RAM -> KEPT -> RAM                                   program died, next
  *   LEAVING -> ORPHAN -> SCRUB -> FREE                   still mapped, then not
  *   LEAVING -> SCRUB -> FREE                             not mapped
  *
@@ -24,6 +25,7 @@ enum hv_frame_type {
     HV_FRAME_TABLE, /* grant table: neither freed nor granted */
     HV_FRAME_STORE, /* ring pages: granted, not freed */
     HV_FRAME_CONSOLE,
+    HV_FRAME_KEPT,    /* of its owner's last program: in reach of nobody */
     HV_FRAME_LEAVING, /* being freed by its owner */
     HV_FRAME_ORPHAN,  /* given back, still mapped by others */
     HV_FRAME_SCRUB,

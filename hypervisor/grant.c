@@ -152,12 +152,27 @@ void hv_grant_release(struct hv_grants *g, grant_ref_t ref, bool readonly)
         unmark(g, ref, bits);
 }
 
+bool hv_grants_idle(const struct hv_grants *g, grant_ref_t ref, domid_t grantee,
+                    mfn_t frame)
+{
+    const struct hv_active *a = active_of(g, ref);
+    bool used = a->ro || a->rw;
+
+    return g->in_use ==
+           (used && a->grantee == grantee && a->frame == frame ? 1 : 0);
+}
+
 void hv_grant_preset(struct hv_grants *g, grant_ref_t ref, domid_t grantee,
                      mfn_t frame)
 {
     volatile uint32_t *head = head_of(g, ref);
+    const struct hv_active *a = active_of(g, ref);
+    uint32_t flags = WEIR_GTF_PERMIT_ACCESS;
 
+    if (a->ro || a->rw)
+        flags |= WEIR_GTF_READING;
+    if (a->rw)
+        flags |= WEIR_GTF_WRITING;
     weir_store_relaxed32(head + 1, (uint32_t)frame);
-    weir_store_release32(head,
-                         (uint32_t)grantee << 16 | WEIR_GTF_PERMIT_ACCESS);
+    weir_store_release32(head, (uint32_t)grantee << 16 | flags);
 }

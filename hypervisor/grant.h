@@ -53,7 +53,10 @@ int hv_grant_acquire(struct hv_grants *g, struct hv_frames *f, grant_ref_t ref,
 /* Ends one use that acquire began with the same readonly. */
 void hv_grant_release(struct hv_grants *g, grant_ref_t ref, bool readonly);
 
-/* Write an entry of a table no domain runs with yet. */
+/* Does nobody use a grant, but grantee ref for frame? */
+bool hv_grants_idle(const struct hv_grants *g, grant_ref_t ref, domid_t grantee,
+                    mfn_t frame);
+/* Write an entry of a table no domain runs with yet; its uses stay marked. */
 void hv_grant_preset(struct hv_grants *g, grant_ref_t ref, domid_t grantee,
                      mfn_t frame);
 

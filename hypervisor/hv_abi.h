@@ -155,6 +155,8 @@ enum weir_hv_op {
 #define WEIR_HV_UNMAP_REQ  4
 #define WEIR_HV_COPY_REQ   28
 #define WEIR_HV_STATUS_REP 4
+#define WEIR_HV_KEEP_REQ   16
+#define WEIR_HV_KEEP_REP   16
 
 /* MAP element flags */
 #define WEIR_HV_MAP_READONLY 1u
@@ -182,7 +184,10 @@ enum weir_hv_op {
  *             a new program: same domid, name and quotas, kept frames as they
  *             are, everything else as after CREATE (BUILDING).  Answered when
  *             that is so.  -EINVAL: not such a domain; -EBUSY: others map
- *             frames of it, beside the store domain its store page
+ *             frames of it, beside the store domain its store page; -EALREADY:
+ *             it is being revived; -EEXIST: another domain has its name by
+ *             now; -ENOENT: destroyed meanwhile.  What its console said, its
+ *             counters and I/O permissions go on.
  *   reply     descriptor 0: its new socket
  * INFO        0 u32 domid; reply: one dominfo
  * LIST        0 u32 first domid; 4 u32 at most; reply: count dominfos
@@ -228,6 +233,7 @@ enum weir_hvctl_op {
 #define WEIR_HVCTL_CREATE_REQ  112
 #define WEIR_HVCTL_LOAD_REQ    32
 #define WEIR_HVCTL_START_REQ   16
+#define WEIR_HVCTL_REVIVE_REQ  8
 #define WEIR_HVCTL_LOAD_MAX    (4u << 20) /* bytes of one VM_LOAD */
 #define WEIR_HVCTL_DOMINFO     344
 #define WEIR_HVCTL_LIST_MAX    16 /* dominfos in one reply */

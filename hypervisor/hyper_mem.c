@@ -15,8 +15,7 @@ bool hv_own_frame(struct hv_domain *d, mfn_t m)
             fr->type == HV_FRAME_STORE || fr->type == HV_FRAME_CONSOLE);
 }
 
-/* Give back reserved frames: nobody can have mapped them. */
-static void unreserve(struct hv_domain *d, mfn_t first, uint32_t count)
+void hv_unreserve(struct hv_domain *d, mfn_t first, uint32_t count)
 {
     struct hv_scrub s = {.n = 0};
 
@@ -30,37 +29,42 @@ static void unreserve(struct hv_domain *d, mfn_t first, uint32_t count)
     }
 }
 
-int hv_op_alloc(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
+int hv_alloc_run(struct hv_domain *d, uint32_t count, mfn_t *first)
 {
-    uint32_t count = weir_le32(q->p);
-    mfn_t first;
-    int rc;
+    int rc = count ? hv_domain_reserve(d, count, true, first) : -EINVAL;
 
-    if (count == 0)
-        return -EINVAL;
-    rc = hv_domain_reserve(d, count, true, &first);
     if (rc < 0)
         return rc;
-    rc = hv_memory_populate(&d->m->mem, first, count);
+    rc = hv_memory_populate(&d->m->mem, *first, count);
     if (rc < 0) {
-        unreserve(d, first, count);
+        hv_unreserve(d, *first, count);
         return rc;
     }
-    hv_track_charge(&d->track, first, count);
-    rc = weir_pagewin_present(d->win, first, count, false, NULL);
+    hv_track_charge(&d->track, *first, count);
+    rc = weir_pagewin_present(d->win, *first, count, false, NULL);
     if (rc == -ENOMEM) {
         /* No page for a page table.  What did appear the hole punch takes
          * out of the domain's page table again. */
-        unreserve(d, first, count);
+        hv_unreserve(d, *first, count);
         return rc;
     }
     if (rc < 0) {
-        hv_window_failed(d, first, count, rc);
+        hv_window_failed(d, *first, count, rc);
         return rc;
     }
     pthread_mutex_lock(&d->m->lock);
-    hv_frames_set(&d->m->frames, first, count, HV_FRAME_RAM);
+    hv_frames_set(&d->m->frames, *first, count, HV_FRAME_RAM);
     pthread_mutex_unlock(&d->m->lock);
+    return 0;
+}
+
+int hv_op_alloc(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
+{
+    mfn_t first;
+    int rc = hv_alloc_run(d, weir_le32(q->p), &first);
+
+    if (rc < 0)
+        return rc;
     weir_put64(r->p, first);
     r->len = 8;
     return 0;
@@ -93,6 +97,8 @@ static int free_some(struct hv_domain *d, mfn_t first, unsigned count)
     }
     pthread_mutex_unlock(&m->lock);
     hv_scrub(m, &s);
+    if (rc == 0)
+        hv_keep_end(&d->keeps, first, count);
     return rc;
 }
 

@@ -81,6 +81,8 @@ static const struct op ops[] = {
     [WEIR_HV_IO_QUERY] = {op_io_query, WEIR_HVCTL_IO_RANGE, 0, false},
     [WEIR_HV_GRANT_VERSION] = {op_grant_version, 4, 0, false},
     [WEIR_HV_FAULTED] = {op_faulted, 8, 0, false},
+    [WEIR_HV_KEEP] = {hv_op_keep, WEIR_HV_KEEP_REQ, 0, false},
+    [WEIR_HV_FORGET] = {hv_op_forget, 0, 0, false},
 };
 
 static int dispatch(struct hv_domain *d, struct hv_request *q,

@@ -37,6 +37,8 @@ int hv_op_window(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
 int hv_op_sealed(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
 int hv_op_alloc(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
 int hv_op_free(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_keep(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
+int hv_op_forget(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
 int hv_op_stats(struct hv_domain *d, struct hv_request *q, struct hv_reply *r);
 int hv_op_grant_table(struct hv_domain *d, struct hv_request *q,
                       struct hv_reply *r);
@@ -64,6 +66,11 @@ int hv_use_copy(struct hv_domain *d, const struct weir_hv_copy_elem *c);
 /* Own threads, one at a time, without the lock: one frame more of its grant
  * table.  -ENOSPC, -ENOMEM. */
 int hv_table_grow(struct hv_domain *d);
+
+/* hyper_mem.c: new frames of its own, present; frames that nobody maps, given
+ * back. */
+int hv_alloc_run(struct hv_domain *d, uint32_t count, mfn_t *first);
+void hv_unreserve(struct hv_domain *d, mfn_t first, uint32_t count);
 
 /* Its own live frame, present read-write whatever it maps. */
 bool hv_own_frame(struct hv_domain *d, mfn_t m);

@@ -19,6 +19,7 @@
 #include "hypervisor/grant.h"
 #include "hypervisor/hv_abi.h"
 #include "hypervisor/iospace.h"
+#include "hypervisor/keep.h"
 #include "hypervisor/memory.h"
 #include "hypervisor/pagewin.h"
 #include "hypervisor/track.h"
@@ -36,6 +37,9 @@
 
 struct hv_vm;
 
+/* A new program is asked for, and whether there is one. */
+enum hv_revive { HV_REVIVE_NONE = 0, HV_REVIVE_ASKED, HV_REVIVE_ANSWERED };
+
 struct hv_domain {
     struct hv_machine *m;
     struct hv_vm *vm; /* NULL: a process domain */
@@ -51,17 +55,23 @@ struct hv_domain {
     bool dead;                   /* (L) nothing of the process is left */
     bool done;                   /* (L) its thread touches it no more */
     bool changed;                /* (L) subscribers have not seen this state */
+    uint32_t generation;         /* (L) times it was revived */
+    enum hv_revive revive;       /* (L) ASKED by main, ANSWERED by its thread */
+    int revive_status;           /* (L) when ANSWERED */
+    int revive_fd;               /* (L) likewise: its program's socket, or -1 */
 
     uint32_t max_frames;
     uint32_t frames; /* (L) of the quota, orphans included */
     uint64_t held;   /* (L) frames of any kind not yet free again */
     mfn_t store, console_frame, stats; /* 0: none; stats (L) */
     evtchn_port_t store_port, console_port;
+    domid_t store_domid;
 
     struct hv_grants grants; /* (L) */
     struct hv_events events; /* (L) */
     struct hv_iospace io;    /* (L) */
     struct hv_track track;   /* own thread; used (L) */
+    struct hv_keeps keeps;   /* own thread */
     struct hv_console console;
 
     int sock;                 /* weir-hv's end; -1 when closed */
@@ -110,6 +120,13 @@ int hv_domain_create(struct hv_machine *m, const struct weir_hv_create *how,
 int hv_domain_build(struct hv_machine *m, const struct weir_hv_create *how,
                     domid_t domid, struct hv_domain **out);
 void hv_domain_unmake(struct hv_domain *d);
+/* With the lock: has one that is not dead, or about to be revived, this name?
+ */
+bool hv_domain_named(struct hv_machine *m, const char *name);
+/* d->sock, and the program's end. */
+int hv_domain_open_socket(struct hv_domain *d, int *domain_fd);
+int hv_domain_add_port(struct hv_domain *d, domid_t remote,
+                       enum hv_port_state state, evtchn_port_t *port);
 
 /* domain.c */
 /* Main thread.  Frees; the domain is done and holds no frame. */
@@ -120,6 +137,7 @@ void hv_domain_info(struct hv_domain *d, struct weir_hv_dominfo *out);
 void hv_domain_wake(struct hv_domain *d);
 /* With the lock: tell main that d's state is another. */
 void hv_domain_changed(struct hv_domain *d);
+void hv_main_wake(struct hv_machine *m);
 
 /* A run of frame numbers for it; charge: of its quota.  -ENOMEM. */
 int hv_domain_reserve(struct hv_domain *d, uint32_t count, bool charge,
@@ -145,6 +163,13 @@ void hv_domain_drop(struct hv_domain *d);
 void hv_domain_close_port(struct hv_domain *d, evtchn_port_t port);
 /* Give all its frames back; those still mapped stay orphans. */
 void hv_domain_give_back(struct hv_domain *d);
+/* All but what its next program finds: kept frames, grant table, rings. */
+void hv_domain_give_back_rest(struct hv_domain *d);
+
+/* domain_revive.c: own thread of a dead domain.  True: it is BUILDING again;
+ * main is told in either case.  no_revival: the same as a failure. */
+bool hv_domain_revive(struct hv_domain *d);
+void hv_domain_no_revival(struct hv_domain *d, int rc);
 
 /* Frames put on the list under the lock are punched and freed, without it. */
 struct hv_scrub {

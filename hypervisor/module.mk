@@ -7,8 +7,8 @@ HV_VMXEN := $(addprefix hypervisor/,grant_use.c vm_call.c vm_call_event.c \
 	vm_call_grant.c vm_call_mem.c vm_call_misc.c vm_call_sched.c \
 	vm_call_vcpu.c vm_event.c vm_kxen.c vm_page.c vm_time.c)
 HV_CORE := $(addprefix hypervisor/,codec.c console.c ctl.c ctl_ops.c domain.c \
-	domain_end.c domain_new.c domain_run.c event.c frames.c grant.c host.c hyper_event.c \
-	hyper_grant.c hyper_mem.c hyper_start.c hypercall.c iospace.c log.c \
+	domain_end.c domain_new.c domain_revive.c domain_run.c event.c frames.c grant.c host.c hyper_event.c \
+	hyper_grant.c hyper_keep.c hyper_mem.c hyper_start.c hypercall.c iospace.c keep.c log.c \
 	memory.c pagewin.c pagewin_probe.c track.c verify.c verify_fds.c \
 	verify_maps.c) $(HV_VM) $(HV_VMXEN)
 HV_CLIENT := hypervisor/codec.c $(addprefix hypervisor/client/,control.c \
@@ -46,12 +46,13 @@ $(call test,hv_grants,tests/e2e/hv_grants.c $(HV_DRIVER),weir-hvclient,$(HVCLIEN
 $(call test,hv_grant_ends,tests/e2e/hv_grant_ends.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_domains,tests/e2e/hv_domains.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_events,tests/e2e/hv_events.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
+$(call test,hv_revive,tests/e2e/hv_revive.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_storm,tests/e2e/hv_storm.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_hostile,tests/e2e/hv_hostile.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call script,tests/e2e/hv_program.sh)
-THREAD_TESTS += hv_grants hv_grant_ends hv_domains hv_events hv_storm hv_hostile test_hv_channels test_hv_held
-$(addprefix $(B)/tests/,hv_grants hv_grant_ends hv_domains hv_events hv_storm \
-	hv_hostile): | $(B)/bin/weir-hv \
+THREAD_TESTS += hv_grants hv_grant_ends hv_domains hv_events hv_revive hv_storm hv_hostile test_hv_channels test_hv_held
+$(addprefix $(B)/tests/,hv_grants hv_grant_ends hv_domains hv_events hv_revive \
+	hv_storm hv_hostile): | $(B)/bin/weir-hv \
 	$(B)/tests/hv_puppet
 $(call helper,bench_grant,tests/bench/bench_grant.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
 $(call helper,bench_hv_rss,tests/bench/bench_hv_rss.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)

@@ -26,6 +26,17 @@ void hv_track_fini(struct hv_track *t)
     memset(t, 0, sizeof(*t));
 }
 
+void hv_track_reset(struct hv_track *t)
+{
+    free(t->handle);
+    free(t->count);
+    t->handle = NULL;
+    t->count = NULL;
+    t->size = t->slots = t->frames = t->tables = 0;
+    t->free_head = NO_HANDLE;
+    memset(t->regions, 0, (t->nregions / 64 + 1) * sizeof(*t->regions));
+}
+
 static bool region_new(const struct hv_track *t, mfn_t m)
 {
     uint64_t r = (m + 1) / HV_FRAMES_PER_TABLE;

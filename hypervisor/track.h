@@ -47,6 +47,8 @@ struct hv_track {
  * VM's are those of its address space, wherever the frames are). */
 int hv_track_init(struct hv_track *t, uint32_t max, uint64_t frames);
 void hv_track_fini(struct hv_track *t);
+/* Its window is gone, and no handle is left. */
+void hv_track_reset(struct hv_track *t);
 
 /* A handle for a new mapping; -ENOSPC: quota, -ENOMEM. */
 int hv_track_add(struct hv_track *t, const struct hv_handle *what,

@@ -269,6 +269,21 @@ int weir_hvctl_destroy(struct weir_hvctl *c, domid_t domid)
     return on_domain(c, WEIR_HVCTL_DESTROY, domid);
 }
 
+int weir_hvctl_revive(struct weir_hvctl *c, domid_t domid, int *domain_fd)
+{
+    struct call k = {.op = WEIR_HVCTL_REVIVE, .len = WEIR_HVCTL_REVIVE_REQ};
+    int rc;
+
+    weir_put32(args(c), domid);
+    weir_put32(args(c) + 4, 0);
+    rc = call(c, &k);
+    if (rc == 0 && k.fd < 0)
+        rc = -EPROTO;
+    if (rc == 0)
+        *domain_fd = k.fd;
+    return rc;
+}
+
 int weir_hvctl_pause(struct weir_hvctl *c, domid_t domid)
 {
     return on_domain(c, WEIR_HVCTL_PAUSE, domid);

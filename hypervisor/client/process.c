@@ -30,6 +30,8 @@ static const struct weir_port_ops process_ops = {
     .log = weir_process_log,
     .evtchn_fd = weir_process_evtchn_fd,
     .evtchn_clear = weir_process_evtchn_clear,
+    .keep = weir_process_keep,
+    .forget_kept = weir_process_forget_kept,
 };
 
 static int say(struct weir_process *d, const char *step, const char *what,

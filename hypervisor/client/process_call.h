@@ -69,6 +69,9 @@ int weir_process_call(struct weir_process *d, struct weir_process_msg *m);
 /* process_mem.c, process_evt.c, process_log.c */
 int weir_process_alloc(struct weir_port *p, unsigned count, void **first);
 void weir_process_free(struct weir_port *p, void *first, unsigned count);
+int weir_process_keep(struct weir_port *p, uint64_t key, unsigned count,
+                      void **first, bool *found);
+int weir_process_forget_kept(struct weir_port *p);
 mfn_t weir_process_frame(struct weir_port *p, const void *page);
 int weir_process_grant_table(struct weir_port *p, bool grow,
                              volatile struct weir_grant_entry_v1 **entries,

@@ -30,23 +30,62 @@ mfn_t weir_process_frame(struct weir_port *p, const void *page)
     return (mfn_t)(at - base) >> WEIR_PAGE_SHIFT;
 }
 
+/* The reply begins with the first of count frames that are ours now. */
+static void *own_pages(struct weir_process *d, unsigned count)
+{
+    mfn_t frame = weir_le64(weir_process_result(d));
+
+    for (unsigned i = 0; i < count; i++)
+        d->maps[frame + i] = 1;
+    return weir_window_at(&d->window, frame, false);
+}
+
 int weir_process_alloc(struct weir_port *p, unsigned count, void **first)
 {
     struct weir_process *d = weir_process_of(p);
     struct weir_process_msg m = {.op = WEIR_HV_ALLOC, .len = 8, .want = 8};
-    mfn_t frame;
     int rc;
 
     pthread_mutex_lock(&d->lock);
     weir_put32(weir_process_args(d), count);
     weir_put32(weir_process_args(d) + 4, 0);
     rc = d->sealed ? weir_process_call(d, &m) : -WEIR_EPERM;
+    if (rc == 0)
+        *first = own_pages(d, count);
+    pthread_mutex_unlock(&d->lock);
+    return rc;
+}
+
+int weir_process_keep(struct weir_port *p, uint64_t key, unsigned count,
+                      void **first, bool *found)
+{
+    struct weir_process *d = weir_process_of(p);
+    struct weir_process_msg m = {
+        .op = WEIR_HV_KEEP, .len = WEIR_HV_KEEP_REQ, .want = WEIR_HV_KEEP_REP};
+    uint8_t *a = weir_process_args(d);
+    int rc;
+
+    pthread_mutex_lock(&d->lock);
+    weir_put64(a, key);
+    weir_put32(a + 8, count);
+    weir_put32(a + 12, 0);
+    rc = d->sealed ? weir_process_call(d, &m) : -WEIR_EPERM;
     if (rc == 0) {
-        frame = weir_le64(weir_process_result(d));
-        for (unsigned i = 0; i < count; i++)
-            d->maps[frame + i] = 1;
-        *first = weir_window_at(&d->window, frame, false);
+        *first = own_pages(d, count);
+        *found = weir_le32(weir_process_result(d) + 8) != 0;
     }
+    pthread_mutex_unlock(&d->lock);
+    return rc;
+}
+
+int weir_process_forget_kept(struct weir_port *p)
+{
+    struct weir_process *d = weir_process_of(p);
+    struct weir_process_msg m = {.op = WEIR_HV_FORGET};
+    int rc;
+
+    pthread_mutex_lock(&d->lock);
+    rc = d->sealed ? weir_process_call(d, &m) : -WEIR_EPERM;
     pthread_mutex_unlock(&d->lock);
     return rc;
 }

@@ -120,28 +120,44 @@ static void become_puppet(const struct puppet *p, int hv, int orders)
     _exit(127);
 }
 
+static void start_program(struct puppet *p, int hv)
+{
+    int sv[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv),
+                     0);
+    p->pid = fork();
+    if (p->pid == 0)
+        become_puppet(p, hv, sv[1]);
+    close(hv);
+    close(sv[1]);
+    p->fd = sv[0];
+    if (puppet_do(p, PUPPET_PING, 0, 0, 0, 0).rc != 0) {
+        struct weir_hv_dominfo info = puppet_info(p);
+
+        fail_msg("domain does not start: %s", info.reason);
+    }
+}
+
 struct puppet puppet_start(struct hv_world *w, struct weir_hv_create how)
 {
     struct puppet p = {.world = w};
-    int sv[2], hv = -1;
+    int hv = -1;
 
     if (!how.max_frames)
         how.max_frames = 1024;
     assert_int_equal(weir_hvctl_create(w->ctl, &how, &p.domid, &hv), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv),
-                     0);
-    p.pid = fork();
-    if (p.pid == 0)
-        become_puppet(&p, hv, sv[1]);
-    close(hv);
-    close(sv[1]);
-    p.fd = sv[0];
-    if (puppet_do(&p, PUPPET_PING, 0, 0, 0, 0).rc != 0) {
-        struct weir_hv_dominfo info = puppet_info(&p);
-
-        fail_msg("domain does not start: %s", info.reason);
-    }
+    start_program(&p, hv);
     return p;
+}
+
+int puppet_revive(struct puppet *p)
+{
+    int hv = -1, rc = weir_hvctl_revive(p->world->ctl, p->domid, &hv);
+
+    if (rc == 0)
+        start_program(p, hv);
+    return rc;
 }
 
 int puppet_destroy(struct puppet *p)
@@ -194,6 +210,15 @@ static struct weir_hv_dominfo wait_crash(struct puppet *p)
     }
     assert_int_equal(info.state, WEIR_DOM_CRASHED);
     return info;
+}
+
+void puppet_kill(struct puppet *p)
+{
+    kill(p->pid, SIGKILL);
+    close(p->fd);
+    p->fd = -1;
+    waitpid(p->pid, NULL, 0);
+    wait_crash(p);
 }
 
 void puppet_expect_crash(struct puppet *p, const char *text)

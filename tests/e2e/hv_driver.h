@@ -33,6 +33,10 @@ void hv_world_stop(struct hv_world *w);
 void hv_world_clear(struct hv_world *w);
 
 struct puppet puppet_start(struct hv_world *w, struct weir_hv_create how);
+/* Its process is dead and it is CRASHED: a new program. */
+int puppet_revive(struct puppet *p);
+/* Ends its process with SIGKILL and waits for CRASHED. */
+void puppet_kill(struct puppet *p);
 /* Destroys the domain (0 or the error) and reaps the process. */
 int puppet_destroy(struct puppet *p);
 /* One order; the connection breaking is rc -EPIPE. */

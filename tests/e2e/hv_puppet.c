@@ -235,6 +235,21 @@ static int64_t pages(const struct puppet_order *o, struct puppet_answer *r)
     return rc;
 }
 
+static int64_t keep(const struct puppet_order *o, struct puppet_answer *r)
+{
+    bool found = false;
+    void *p = NULL;
+    int rc;
+
+    if (o->op == PUPPET_FORGET)
+        return port->ops->forget_kept(port);
+    rc = port->ops->keep(port, o->a, (unsigned)o->b, &p, &found);
+    r->v[0] = (uintptr_t)p;
+    r->v[1] = rc ? 0 : port->ops->frame(port, p);
+    r->v[2] = found;
+    return rc;
+}
+
 static int64_t events(const struct puppet_order *o, struct puppet_answer *r)
 {
     evtchn_port_t local = (evtchn_port_t)o->a;
@@ -281,6 +296,9 @@ static int64_t obey_other(const struct puppet_order *o, struct puppet_answer *r)
     case PUPPET_EVT_NOTIFY:
     case PUPPET_EVT_WAIT:
         return events(o, r);
+    case PUPPET_KEEP:
+    case PUPPET_FORGET:
+        return keep(o, r);
     case PUPPET_GROW:
         rc = port->ops->grant_table(port, true, &e, &n);
         r->v[0] = n;

@@ -44,6 +44,8 @@ enum puppet_op {
     PUPPET_EXIT,
     PUPPET_SPIN,  /* a: hypercalls under way at every moment, for ever */
     PUPPET_FLOOD, /* a: requests sent without reading replies */
+    PUPPET_KEEP,  /* a: key, b: pages; v0 address, v1 frame, v2 found */
+    PUPPET_FORGET,
 };
 
 struct puppet_order {
