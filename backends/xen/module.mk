@@ -11,7 +11,10 @@ NET_XEN := weir-xenback weir-xenvif weir-nethost
 XENPORT := weir-xenport weir-xshosted
 NET_XEN_LIBS := -lmnl
 
-$(call test,test_xen_manager,tests/unit/test_xen_manager.c,weir-xenback \
-	weir-xenvbd weir-xenvif weir-back $(XS_TEST_LIBS) weir-fakeport weir-ring,\
+XEN_TEST_LIBS := weir-xenback weir-xenvbd weir-xenvif weir-back $(XS_TEST_LIBS) \
+	weir-fakeport weir-ring
+$(call test,test_xen_manager,tests/unit/test_xen_manager.c,$(XEN_TEST_LIBS),\
+	-Xlinker --wrap=weir_tap_create)
+$(call test,test_xen_life,tests/unit/test_xen_life.c,$(XEN_TEST_LIBS),\
 	-Xlinker --wrap=weir_tap_create)
 endif
