@@ -115,7 +115,10 @@ long_mode:
     push $level3
     iretq
 
+/* PVH leaves the floating point unit's state open. */
 level3:
+    fninit
+    ldmxcsr mxcsr
     xor %ebp, %ebp
     call weir_guest_begin_
     ud2
@@ -270,6 +273,8 @@ idt_pointer:
 tss:
     .fill 102, 1, 0
     .word 104 /* no I/O permission map */
+mxcsr:
+    .long 0x1f80
 crash:
     .long 3
 fault_seen:
