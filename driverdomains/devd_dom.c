@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -68,6 +69,19 @@ const char *weir_dom_phase_name(const struct weir_dom *dom)
     return names[dom->phase];
 }
 
+/* Its home in the registry bears it. */
+static int check_vm(struct weir_devd *d, const struct weir_domain_config *c,
+                    struct weir_refusal *why)
+{
+    for (struct weir_dom *m = d->doms; c->uuid[0] && m; m = m->next)
+        if (weir_dom_is_vm(m) && !strcasecmp(m->cfg.uuid, c->uuid))
+            return weir_refuse(why, -EEXIST, "uuid",
+                               "%s is in use by domain %u (%s): choose "
+                               "another, or leave uuid= out",
+                               c->uuid, m->domid, m->cfg.name);
+    return weir_vm_check(c, why);
+}
+
 static int check_basics(struct weir_devd *d, const struct weir_domain_config *c,
                         struct weir_refusal *why)
 {
@@ -95,7 +109,7 @@ static int check_basics(struct weir_devd *d, const struct weir_domain_config *c,
         return weir_refuse(why, -EINVAL, "memory",
                            "0 MiB: a domain needs at least 1");
     if (c->type == WEIR_TYPE_PVH)
-        return weir_vm_check(c, why);
+        return check_vm(d, c, why);
     if (c->kernel[0] != '/' || stat(c->kernel, &st) || !S_ISREG(st.st_mode))
         return weir_refuse(why, -ENOENT, "kernel",
                            "%s: no such program: give its path, or the name "
@@ -289,8 +303,10 @@ static int start_process(struct weir_dom *dom, int hv_fd,
         fcntl(pair[0], F_SETFL, O_NONBLOCK);
         rc = weir_source_add(dom->devd, &dom->res_src, pair[0],
                              weir_backend_event);
-        if (rc)
+        if (rc) {
+            weir_refuse(why, rc, "name", "resource channel: %s", strerror(-rc));
             close(pair[0]);
+        }
     }
     if (rc == 0)
         rc = weir_dom_start(dom, hv_fd, pair[1], why);

@@ -269,9 +269,10 @@ void weir_dom_timer(struct weir_dom *dom, uint64_t now)
             weir_vm_load_timer(dom);
             break;
         }
-        weir_dom_fail(dom, "kernel",
-                      "%s: not ready within %d s: see `weir log %s`",
-                      dom->cfg.kernel, WEIR_START_MS / 1000, dom->cfg.name);
+        weir_dom_fail(
+            dom, "kernel", "%s: not ready within %u s: see `weir log %s`",
+            dom->cfg.kernel, (unsigned)((now - dom->created_ns) / 1000000000u),
+            dom->cfg.name);
         break;
     case WEIR_PHASE_STOPPING:
         if (dom->stopper.client && !dom->devd->stopping) {

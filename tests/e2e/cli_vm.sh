@@ -28,6 +28,10 @@ if command -v xenstore-ls >/dev/null; then
     echo "$perms" | grep -q "^device = .*(n0,r$n)" || die "device: $perms"
     echo "$perms" | grep -q "^data = .*(n$n)" || die "data: $perms"
 fi
+cli_cfg x 'name="x"' 'type="pvh"' "kernel='$dir/tiny.elf'" memory=4 \
+    "uuid='01234567-89AB-cdef-0123-456789abcdef'"
+refused "weir: $dir/x.cfg:5: uuid: 01234567-*-456789abcdef is in use by domain $n (idle): *" \
+    w create "$dir/x.cfg"
 w mem-set idle 6 && [ "$(w store read "/local/domain/$n/memory/target")" = 6144 ] ||
     die "mem-set"
 refused 'weir: domain idle can have 1 to 8 MiB*' w mem-set idle 9
