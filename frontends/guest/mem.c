@@ -12,12 +12,18 @@ WEAK void *memmove(void *to, const void *from, size_t n);
 WEAK void *memset(void *to, int c, size_t n);
 WEAK int memcmp(const void *a, const void *b, size_t n);
 
-void *memcpy(void *restrict to, const void *restrict from, size_t n)
+/* Also for memmove, which cannot use memcpy: that may be another's. */
+static inline void *forward(void *to, const void *from, size_t n)
 {
     void *at = to;
 
     __asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(n) : : "memory");
     return to;
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t n)
+{
+    return forward(to, from, n);
 }
 
 void *memmove(void *to, const void *from, size_t n)
@@ -26,7 +32,7 @@ void *memmove(void *to, const void *from, size_t n)
     const char *from_last = (const char *)from + n - 1;
 
     if ((size_t)((char *)to - (const char *)from) >= n)
-        return memcpy(to, from, n);
+        return forward(to, from, n);
     __asm__ volatile("std; rep movsb; cld"
                      : "+D"(last), "+S"(from_last), "+c"(n)
                      :

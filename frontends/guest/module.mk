@@ -45,4 +45,5 @@ $(call test,test_guest_parts,tests/unit/test_guest_parts.c $(addprefix $(GUEST_D
 	pages.c console.c) $(GUEST_EXAMPLE)/echo.c)
 $(call test,test_guest_ram,tests/unit/test_guest_ram.c $(addprefix $(GUEST_DIR)/,\
 	ram.c pages.c))
+$(call test,test_guest_mem,tests/unit/test_guest_mem.c tests/unit/guest_memcpy.c)
 $(call script,tests/e2e/vm_example.sh)
