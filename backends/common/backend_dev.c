@@ -103,7 +103,8 @@ static void tell_failure(struct weir_back_slot *s, const char *reason)
     snprintf(text, sizeof(text), "%s (%u failures before it not told)", reason,
              s->untold);
     weir_back_log(d, WEIR_LOG_WARN, s->untold != 0 ? text : reason);
-    weir_back_answer(d->be, WEIR_RES_EV_ERROR, &d->res, reason);
+    if (!s->detaching) /* the answer to that would mean: no such device */
+        weir_back_answer(d->be, WEIR_RES_EV_ERROR, &d->res, reason);
     s->untold = 0;
 }
 

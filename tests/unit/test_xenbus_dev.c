@@ -392,6 +392,26 @@ static void test_directory_that_was_removed_does_not_come_back(void **state)
     stop_backend();
 }
 
+/* To the manager an error in answer to DETACH means that there is no device. */
+static void test_frontend_that_fails_at_the_end_is_not_gone(void **state)
+{
+    (void)state;
+    start_backend();
+    front_state("3");
+    step();
+    expect(BPATH "/state", "4");
+    give(WEIR_RES_DETACH);
+    expect(BPATH "/state", "5");
+    weir_backend_fail(t.dev, "its ring is broken");
+    step();
+    expect(BPATH "/error", "its ring is broken");
+    assert_int_equal(events(WEIR_RES_EV_ERROR), 0);
+    front_state("6");
+    step();
+    assert_int_equal(events(WEIR_RES_EV_DETACHED), 1);
+    stop_backend();
+}
+
 /* A driver domain's quota of watches is used up but for one. */
 static void test_device_that_cannot_be_followed_says_so(void **state)
 {
@@ -448,6 +468,7 @@ int main(void)
         TEST(test_announced_device_without_resources_goes_at_once),
         TEST(test_directory_that_was_removed_does_not_come_back),
         TEST(test_failure_writes_into_no_removed_directory),
+        TEST(test_frontend_that_fails_at_the_end_is_not_gone),
         TEST(test_device_that_cannot_be_followed_says_so),
     };
 
