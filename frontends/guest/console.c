@@ -29,13 +29,14 @@ static void publish(struct weir_guest_console *c)
 
 static bool wait_for_room(struct weir_guest_console *c)
 {
-    uint64_t end = c->port->ops->now_ns(c->port) + PATIENCE_NS, now, pending;
+    uint64_t end, now, pending;
 
     if (!is_full(c)) {
         c->stalled = false;
         return true;
     }
     publish(c);
+    end = c->port->ops->now_ns(c->port) + PATIENCE_NS;
     while (!c->stalled && is_full(c)) {
         now = c->port->ops->now_ns(c->port);
         if (now >= end ||

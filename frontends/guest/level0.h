@@ -14,7 +14,9 @@
 #include <stdint.h>
 
 /* Call function at level 0 on a small stack.  It may change rax, rcx, rdx,
- * rdi, rsi, r8-r11, and returns in rax. */
+ * rdi, rsi, r8-r11, and returns in rax.  It is assembly: the stack is 8 bytes
+ * off what compiled code expects, and hypervisors that emulate level 0 know
+ * few vector instructions, which must not change registers either. */
 static inline int64_t weir_guest_level0(uintptr_t function, uint64_t a1,
                                         uint64_t a2, uint64_t a3, uint64_t a4,
                                         uint64_t a5)

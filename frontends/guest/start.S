@@ -6,7 +6,7 @@
  * long mode and leaves for level 3, where everything else runs: a hypervisor
  * that has no hardware help emulates level 0 instruction by instruction, and
  * on others it costs next to nothing.  Level 3 is no border here: the gate
- * (int3) calls any function at level 0.
+ * (int3) calls any address at level 0.
  *
  * The page tables are constants, identity for the first 4 GiB in 2 MiB pages:
  * the first page of all is absent (null pointers), text can't be written,
