@@ -92,7 +92,7 @@ static int read_names(struct weir_xen_dev *d, char name[WEIR_HOSTIF_NAME],
         return weir_xen_fail(d, -EINVAL,
                              "%.40s is too long for an interface: give the "
                              "vif a vifname= of at most 15 characters",
-                             text);
+                             n < 0 ? "node vifname" : text);
     memcpy(name, text, (size_t)n + 1);
     bridge[0] = '\0';
     if (d->script)

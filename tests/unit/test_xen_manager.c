@@ -176,6 +176,9 @@ static void wrong_interfaces_have_a_reason(void **state)
         {"rate", "1", "node rate"},
         {"rate", "1,2x", "node rate"},
         {"vifname", "a-very-long-interface", "too long"},
+        {"vifname",
+         "a-name-that-is-longer-than-what-is-read-of-a-node-of-that-kind-ever",
+         "node vifname is too long"},
         {"bridge", "a-very-long-interface", "node bridge"},
     };
 
