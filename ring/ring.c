@@ -83,6 +83,8 @@ int weir_ring_back_attach(struct weir_ring_back *r, void *const *pages,
     r->req_cons = r->req_seen = req_cons;
     r->rsp_prod = r->rsp_pushed = rsp_prod;
     r->broken = false;
+    /* A predecessor may have died between its commit and this. */
+    weir_store_release32(&r->mem.hdr->rsp_prod, rsp_prod);
     return 0;
 }
 

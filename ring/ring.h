@@ -82,7 +82,8 @@ int weir_ring_front_attach(struct weir_ring_front *r, void *const *pages,
 int weir_ring_back_init(struct weir_ring_back *r, void *const *pages,
                         unsigned npages, uint32_t slot);
 /* Successor of a backend, at known private indexes: requests below req_cons
- * were taken, responses below rsp_prod published. */
+ * were taken, responses below rsp_prod published: the page's rsp_prod is stored
+ * again. */
 int weir_ring_back_attach(struct weir_ring_back *r, void *const *pages,
                           unsigned npages, uint32_t slot, uint32_t req_cons,
                           uint32_t rsp_prod);

@@ -1,6 +1,7 @@
 # backends/blk: weir-blkback
 BLKBACK_SOURCES := $(addprefix backends/blk/,request.c engine_aio.c engine_sync.c \
-	engine_fault.c grants.c queue.c queue_io.c queue_setup.c vbd.c vbd_io.c)
+	engine_fault.c grants.c inflight.c queue.c queue_take.c queue_io.c queue_setup.c \
+	vbd.c vbd_connect.c vbd_io.c)
 
 $(call lib,weir-blkback,$(BLKBACK_SOURCES))
 $(call prog,weir-blkback,backends/blk/main.c,$(BLK_XEN) weir-blkback weir-back \

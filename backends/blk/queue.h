@@ -7,6 +7,7 @@
 #ifndef WEIR_BACKENDS_BLK_QUEUE_H
 #define WEIR_BACKENDS_BLK_QUEUE_H
 
+#include "backends/blk/inflight.h"
 #include "backends/blk/vbd.h"
 #include "backends/common/peer.h"
 #include "backends/common/qthread.h"
@@ -16,12 +17,16 @@ struct weir_blk_queue_config {
     struct weir_peer_pages ring; /* mapped; the queue's from then on */
     evtchn_port_t port;          /* bound; the queue's from then on */
     bool persistent;
-    uint64_t room_wait_ns; /* see weir_blk_options */
-    void *aio;             /* engine context of the thread, or NULL */
+    struct weir_blk_log_queue *words; /* stay the caller's */
+    struct weir_blk_log_entry *log;   /* one a slot; the caller's too */
+    bool resume;                      /* they are a predecessor's */
+    uint64_t room_wait_ns;            /* see weir_blk_options */
+    void *aio; /* engine context of the thread, or NULL */
     const struct weir_blk_faults *faults; /* NULL: none */
 };
 
-/* On failure ring and port stay the caller's. */
+/* On failure ring and port stay the caller's.  -EPROTO with resume: the log or
+ * the ring's indexes contradict themselves. */
 int weir_blk_queue_new(const struct weir_blk_queue_config *cfg,
                        struct weir_blk_queue **out);
 int weir_blk_queue_start(struct weir_blk_queue *q, struct weir_qthread *t,

@@ -12,12 +12,13 @@
 #define LOG_PERIOD_NS 1000000000u
 #define LOG_LINES     5 /* of a queue, in a period; all are counted */
 
-void weir_blk_queue_respond(struct weir_blk_queue *q, uint64_t id,
-                            uint8_t operation, int16_t status)
+static void respond(struct weir_blk_queue *q, const struct weir_blk_slot *s,
+                    int16_t status)
 {
     struct weir_blkif_response rsp = {
-        .id = id, .operation = operation, .status = status};
+        .id = s->req.id, .operation = s->req.operation, .status = status};
 
+    weir_blk_log_finish(&q->log, s->entry);
     /* Cannot fail: each request taken is answered once. */
     (void)weir_blkif_back_put(&q->ring, &rsp);
     q->unpushed++;
@@ -98,14 +99,13 @@ void weir_blk_queue_finish(struct weir_blk_queue *q, struct weir_blk_slot *s,
         q->delta[WEIR_STAT_VBD_ERRORS]++;
     }
     release_pins(q, s);
-    weir_blk_queue_respond(q, s->req.id, s->req.operation, status);
+    respond(q, s, status);
     if (s->big != NULL) {
         s->big->next = q->free_big;
         q->free_big = s->big;
         s->big = NULL;
     }
-    s->next = q->free;
-    q->free = s;
+    weir_blk_push_back(&q->done, s);
     q->retry_due = true; /* its pages may be what another waits for */
 }
 
@@ -236,6 +236,7 @@ static void run_slow(struct weir_blk_queue *q, struct weir_blk_slot *s)
     if (err == 0 && s->io.niov > 0)
         err = weir_vbd_slow_rw(q->vbd, s->req.op != WEIR_BLK_READ, s->iov,
                                s->io.niov, offset, q->bounce);
+    WEIR_CRASH_POINT();
     if (err == 0 && flush)
         err = weir_vbd_flush(q->vbd);
     if (err != 0)
@@ -315,7 +316,9 @@ void weir_blk_queue_submit(struct weir_blk_queue *q)
 
         for (; s != NULL && n < WEIR_BLK_BATCH; s = s->next)
             ios[n++] = &s->io;
+        WEIR_CRASH_POINT();
         took = q->engine.ops->submit(&q->engine, ios, n);
+        WEIR_CRASH_POINT();
         if (took == 0)
             return;
         if (took < 0) {

@@ -26,7 +26,8 @@ struct weir_blk_big {
 struct weir_blk_slot {
     struct weir_blk_io io;
     struct weir_blk_request req;
-    struct weir_blk_seg *seg; /* here or in big */
+    struct weir_blk_log_entry *entry; /* always the same one */
+    struct weir_blk_seg *seg;         /* here or in big */
     struct weir_blk_pin *pin;
     struct iovec *iov;
     struct weir_blk_big *big;
@@ -49,14 +50,17 @@ struct weir_blk_queue {
     struct weir_blk_grants *grants;
     struct weir_blk_engine engine;
     struct weir_blk_limits lim; /* with the sectors of this batch */
+    struct weir_blk_log log;
     struct weir_blk_slot *free;
     struct weir_blk_big *free_big;
+    struct weir_blk_list done;     /* response put, not published */
+    struct weir_blk_list replay;   /* a predecessor's, before the ring's */
     struct weir_blk_list ready;    /* pages mapped, engine full */
     struct weir_blk_list retry;    /* waits for grants or frames */
     struct weir_blk_slot *barrier; /* waits for everything before it */
     unsigned unpushed;             /* responses put, not published */
     unsigned queued;               /* on ready or retry */
-    bool retry_due, broken, throttled;
+    bool retry_due, broken, throttled, resumed;
     uint64_t log_since;
     uint32_t log_lines;    /* since then */
     uint32_t spurious_run; /* wake-ups by the frontend that brought nothing */
@@ -77,6 +81,13 @@ struct weir_blk_queue {
 
 /* queue.c: what was counted, into the statistics page. */
 void weir_blk_queue_show(struct weir_blk_queue *q);
+int weir_blk_queue_broken(struct weir_blk_queue *q, const char *reason);
+
+/* queue_take.c */
+/* Take in up to a batch of requests: how many, or negative: broken. */
+int weir_blk_queue_take(struct weir_blk_queue *q);
+/* May no further request be taken, although there may be some? */
+bool weir_blk_queue_blocked(const struct weir_blk_queue *q);
 
 /* queue_io.c */
 /* Map the pages of n requests and send them to the engine. */
@@ -90,8 +101,6 @@ void weir_blk_queue_barrier(struct weir_blk_queue *q);
 /* The request is over: its pages are released, its response put. */
 void weir_blk_queue_finish(struct weir_blk_queue *q, struct weir_blk_slot *s,
                            int err);
-void weir_blk_queue_respond(struct weir_blk_queue *q, uint64_t id,
-                            uint8_t operation, int16_t status);
 
 static inline void weir_blk_push_back(struct weir_blk_list *l,
                                       struct weir_blk_slot *s)

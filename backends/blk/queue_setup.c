@@ -12,22 +12,59 @@
 
 static int make_slots(struct weir_blk_queue *q)
 {
-    uint32_t n = weir_blkif_ring_slots(q->pages.n);
-
-    q->slots = calloc(n, sizeof(*q->slots));
+    q->slots = calloc(q->log.n, sizeof(*q->slots));
     q->bigs = calloc(WEIR_BLK_BIG, sizeof(*q->bigs));
     if (q->slots == NULL || q->bigs == NULL ||
         posix_memalign((void **)&q->bounce, 4096, WEIR_BLK_BOUNCE) != 0)
         return -ENOMEM;
-    for (uint32_t i = n; i-- > 0;) {
-        q->slots[i].next = q->free;
-        q->free = &q->slots[i];
-    }
+    for (uint32_t i = 0; i < q->log.n; i++)
+        q->slots[i].entry = &q->log.entry[i];
     for (unsigned i = WEIR_BLK_BIG; i-- > 0;) {
         q->bigs[i].next = q->free_big;
         q->free_big = &q->bigs[i];
     }
     return 0;
+}
+
+/* Slots whose entries tell of requests in flight are taken before the ring's
+ * next, in their order; the others are free. */
+static void list_slots(struct weir_blk_queue *q, const uint16_t *order,
+                       unsigned live)
+{
+    bool listed[WEIR_BLK_LOG_SLOTS] = {false};
+
+    for (unsigned i = 0; i < live; i++) {
+        weir_blk_push_back(&q->replay, &q->slots[order[i]]);
+        listed[order[i]] = true;
+    }
+    for (uint32_t i = q->log.n; i-- > 0;)
+        if (!listed[i]) {
+            q->slots[i].next = q->free;
+            q->free = &q->slots[i];
+        }
+}
+
+static int attach_ring(struct weir_blk_queue *q, bool resume)
+{
+    uint16_t order[WEIR_BLK_LOG_SLOTS];
+    unsigned live = 0;
+    int err;
+
+    if (!resume) {
+        err = weir_blkif_back_init(&q->ring, q->pages.addr, q->pages.n);
+        q->log.words->first = q->ring.r.rsp_prod;
+    } else {
+        err = weir_blk_log_resume(&q->log, order, &live);
+        if (err == 0)
+            err = weir_blkif_back_attach(
+                &q->ring, q->pages.addr, q->pages.n,
+                q->log.words->first + (uint32_t)q->log.taken,
+                q->log.words->first + (uint32_t)q->log.replied);
+        q->resumed = true;
+    }
+    if (err == 0)
+        list_slots(q, order, live);
+    return err;
 }
 
 static void make_engine(struct weir_blk_queue *q,
@@ -62,9 +99,12 @@ int weir_blk_queue_new(const struct weir_blk_queue_config *cfg,
     q->pages = cfg->ring;
     q->evtchn = cfg->port;
     q->room_wait_ns = cfg->room_wait_ns != 0 ? cfg->room_wait_ns : ROOM_WAIT_NS;
-    err = weir_blkif_back_init(&q->ring, q->pages.addr, q->pages.n);
+    q->log.entry = cfg->log;
+    q->log.words = cfg->words;
+    q->log.n = weir_blkif_ring_slots(q->pages.n);
+    err = make_slots(q);
     if (err == 0)
-        err = make_slots(q);
+        err = attach_ring(q, cfg->resume);
     if (err == 0) {
         q->grants = weir_blk_grants_new(q->port, cfg->vbd->back.frontend,
                                         cfg->persistent, cfg->vbd->back.stats);
@@ -93,6 +133,9 @@ int weir_blk_queue_start(struct weir_blk_queue *q, struct weir_qthread *t,
     if (err != 0)
         return err;
     q->thread = t;
+    /* A predecessor may have died before it notified of a response. */
+    if (q->resumed)
+        q->port->ops->evtchn_notify(q->port, q->evtchn);
     weir_qthread_start(t, &weir_blk_queue_ops, q, spin_ns);
     return 0;
 }

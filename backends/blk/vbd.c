@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The class "vbd": a device's registry nodes, its descriptors, its queues.
+ * The class "vbd": a device's registry nodes and its descriptors.
  */
 #include "backends/blk/vbd.h"
 
@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "backends/blk/grants.h"
-#include "backends/blk/queue.h"
 #include "ring/blkif_ring.h"
 
 #define MEMORY_MAX (4ull << 30) /* bytes of a memory device */
@@ -23,10 +21,7 @@ static struct weir_vbd *vbd_of(struct weir_back_dev *dev)
     return (struct weir_vbd *)(void *)dev; /* back is its first */
 }
 
-static int refuse(struct weir_vbd *v, int err, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int refuse(struct weir_vbd *v, int err, const char *fmt, ...)
+int weir_vbd_refuse(struct weir_vbd *v, int err, const char *fmt, ...)
 {
     va_list ap;
 
@@ -41,13 +36,14 @@ static int take_size(struct weir_vbd *v)
     int64_t size = weir_vbd_size(v);
 
     if (size < 0)
-        return refuse(v, (int)size, "size of the image: %s",
-                      strerror((int)-size));
+        return weir_vbd_refuse(v, (int)size, "size of the image: %s",
+                               strerror((int)-size));
     if (size == 0 || size % v->lim.sector_size != 0)
-        return refuse(v, -EINVAL,
-                      "size %" PRId64 " is not a multiple of the sector size "
-                      "%u: truncate the image to one",
-                      size, v->lim.sector_size);
+        return weir_vbd_refuse(v, -EINVAL,
+                               "size %" PRId64
+                               " is not a multiple of the sector size "
+                               "%u: truncate the image to one",
+                               size, v->lim.sector_size);
     weir_store_relaxed64(&v->sectors, (uint64_t)size >> 9);
     v->lim.sectors = (uint64_t)size >> 9;
     return 0;
@@ -61,13 +57,14 @@ static int take_backing(struct weir_vbd *v)
     if (d->res.vbd.engine == WEIR_VBD_MEMORY) {
         v->mem_size = d->res.vbd.size;
         if (v->mem_size == 0 || v->mem_size > MEMORY_MAX)
-            return refuse(v, -EINVAL, "memory device of %" PRIu64 " bytes",
-                          v->mem_size);
+            return weir_vbd_refuse(
+                v, -EINVAL, "memory device of %" PRIu64 " bytes", v->mem_size);
         v->mem = calloc(1, v->mem_size);
         return v->mem != NULL ? 0 : -ENOMEM;
     }
     if (d->nfds < 1)
-        return refuse(v, -EINVAL, "no descriptor came with the device");
+        return weir_vbd_refuse(v, -EINVAL,
+                               "no descriptor came with the device");
     v->fd = d->fds[0];
     if (d->nfds > 1)
         v->buffered_fd = d->fds[1];
@@ -79,9 +76,9 @@ static int check_writable(struct weir_vbd *v)
 {
     if (v->mem != NULL || v->lim.readonly || pwrite(v->fd, "", 0, 0) == 0)
         return 0;
-    return refuse(v, -EROFS,
-                  "the image can't be written (%s): attach it read-only",
-                  strerror(errno));
+    return weir_vbd_refuse(
+        v, -EROFS, "the image can't be written (%s): attach it read-only",
+        strerror(errno));
 }
 
 static int check_alignment(struct weir_vbd *v)
@@ -89,12 +86,13 @@ static int check_alignment(struct weir_vbd *v)
     int err = weir_vbd_probe(v);
 
     if (err != 0)
-        return refuse(v, err, "reading the image: %s", strerror(-err));
+        return weir_vbd_refuse(v, err, "reading the image: %s", strerror(-err));
     if (v->align_io > v->lim.sector_size && v->buffered_fd < 0)
-        return refuse(v, -EINVAL,
-                      "direct I/O here needs %u-byte sectors: attach with "
-                      "that sector size",
-                      v->align_io);
+        return weir_vbd_refuse(
+            v, -EINVAL,
+            "direct I/O here needs %u-byte sectors: attach with "
+            "that sector size",
+            v->align_io);
     return 0;
 }
 
@@ -130,8 +128,9 @@ static int vbd_open(struct weir_back_dev *dev)
 
     v->lim.sector_size = r->vbd.sector_size;
     if (v->lim.sector_size != 512 && v->lim.sector_size != 4096)
-        return refuse(v, -EINVAL, "sector size %u is neither 512 nor 4096",
-                      v->lim.sector_size);
+        return weir_vbd_refuse(v, -EINVAL,
+                               "sector size %u is neither 512 nor 4096",
+                               v->lim.sector_size);
     v->physical = r->vbd.physical_sector_size != 0 ? r->vbd.physical_sector_size
                                                    : v->lim.sector_size;
     v->granularity = r->vbd.discard_granularity != 0
@@ -165,7 +164,7 @@ static int write_nodes(struct weir_back_dev *dev, weir_xs_tx tx,
     return err;
 }
 
-static unsigned max_queues(const struct weir_vbd *v)
+unsigned weir_vbd_max_queues(const struct weir_vbd *v)
 {
     uint32_t n = v->back.res.vbd.queues;
 
@@ -183,7 +182,7 @@ static int vbd_publish(struct weir_back_dev *dev, weir_xs_tx tx)
         {"feature-persistent", 1},
         {"feature-max-indirect-segments", WEIR_BLK_MAX_INDIRECT},
         {"max-ring-page-order", WEIR_BLK_RING_ORDER},
-        {"multi-queue-max-queues", max_queues(v)},
+        {"multi-queue-max-queues", weir_vbd_max_queues(v)},
         {"feature-discard", v->lim.discard},
     };
     const struct node discard[] = {
@@ -214,124 +213,6 @@ static int vbd_connected(struct weir_back_dev *dev, weir_xs_tx tx)
     return write_nodes(dev, tx, nodes, sizeof(nodes) / sizeof(nodes[0]));
 }
 
-static void vbd_disconnect(struct weir_back_dev *dev)
-{
-    struct weir_vbd *v = vbd_of(dev);
-    struct weir_qpool *pool = weir_backend_cfg(dev->be)->pool;
-
-    for (unsigned i = 0; i < v->nqueues; i++) {
-        struct weir_qthread *t = weir_blk_queue_stop(v->queue[i]);
-
-        if (t != NULL)
-            weir_qpool_put(pool, t);
-        weir_blk_queue_free(v->queue[i]);
-        v->queue[i] = NULL;
-    }
-    v->nqueues = 0;
-}
-
-/* What a frontend says about all its queues. */
-struct peer_config {
-    unsigned queues, pages;
-    bool persistent;
-};
-
-static int read_config(struct weir_vbd *v, struct peer_config *c)
-{
-    struct weir_back_dev *d = &v->back;
-    char proto[32];
-    uint64_t n;
-    int err = weir_xs_read_key(d->xs, 0, d->frontend_path, "protocol", proto,
-                               sizeof(proto));
-
-    if (err >= 0 && strcmp(proto, WEIR_BLKIF_PROTOCOL) != 0)
-        return refuse(v, -EINVAL, "frontend's protocol is not %s",
-                      WEIR_BLKIF_PROTOCOL);
-    if (err < 0 && err != -ENOENT)
-        return refuse(v, err, "frontend's protocol node: %s", strerror(-err));
-    err = weir_peer_read_or(d, NULL, "multi-queue-num-queues", max_queues(v), 1,
-                            &n);
-    if (err != 0)
-        return err;
-    if (n == 0)
-        return refuse(v, -EINVAL, "frontend wants no queue");
-    c->queues = (unsigned)n;
-    err = weir_peer_read_or(d, NULL, "ring-page-order", WEIR_BLK_RING_ORDER, 0,
-                            &n);
-    if (err != 0)
-        return err;
-    c->pages = 1u << n;
-    err = weir_peer_read_or(d, NULL, "feature-persistent", 1, 0, &n);
-    c->persistent = n == 1;
-    return err;
-}
-
-static int make_queue(struct weir_vbd *v, const struct peer_config *c,
-                      const char *dir, struct weir_qthread *t)
-{
-    struct weir_back_dev *d = &v->back;
-    const struct weir_blk_options *o = weir_backend_cfg(d->be)->context;
-    struct weir_blk_queue_config cfg = {.vbd = v,
-                                        .persistent = c->persistent,
-                                        .room_wait_ns = o->room_wait_ns,
-                                        .aio = weir_qthread_engine(t),
-                                        .faults = o->faults};
-    grant_ref_t refs[WEIR_PEER_PAGES];
-    struct weir_blk_queue *q;
-    evtchn_port_t remote;
-    int err = weir_peer_read_refs(d, dir, "ring-ref", c->pages, refs);
-
-    if (err == 0)
-        err = weir_peer_read_evtchn(d, dir, "event-channel", &remote);
-    if (err == 0)
-        err = weir_peer_map(d, refs, c->pages, false, &cfg.ring);
-    if (err != 0)
-        return err;
-    err = d->port->ops->evtchn_bind(d->port, d->frontend, remote, &cfg.port);
-    if (err != 0) {
-        weir_peer_unmap(&cfg.ring);
-        return refuse(v, err, "frontend's event channel %u: %s", remote,
-                      strerror(-err));
-    }
-    err = weir_blk_queue_new(&cfg, &q);
-    if (err != 0) {
-        d->port->ops->evtchn_close(d->port, cfg.port);
-        weir_peer_unmap(&cfg.ring);
-        return refuse(v, err, "frontend's ring: %s", strerror(-err));
-    }
-    err = weir_blk_queue_start(q, t, o->spin_ns);
-    if (err != 0) {
-        weir_blk_queue_stop(q);
-        weir_blk_queue_free(q);
-        return refuse(v, err, "queue thread: %s", strerror(-err));
-    }
-    v->queue[v->nqueues++] = q;
-    return 0;
-}
-
-static int vbd_connect(struct weir_back_dev *dev)
-{
-    struct weir_vbd *v = vbd_of(dev);
-    struct weir_qpool *pool = weir_backend_cfg(dev->be)->pool;
-    struct peer_config c = {0};
-    int err = read_config(v, &c);
-
-    for (unsigned i = 0; i < c.queues && err == 0; i++) {
-        struct weir_qthread *t = weir_qpool_take(pool);
-        char dir[24];
-
-        if (t == NULL)
-            return refuse(v, -EBUSY,
-                          "all queue threads are in use: start "
-                          "weir-blkback with more --queues");
-        snprintf(dir, sizeof(dir), "queue-%u", i);
-        err = make_queue(v, &c, c.queues > 1 ? dir : NULL, t);
-        if (err != 0)
-            weir_qpool_put(pool, t);
-    }
-    return err;
-}
-
 static int vbd_resize(struct weir_back_dev *dev)
 {
     struct weir_vbd *v = vbd_of(dev);
@@ -347,9 +228,9 @@ const struct weir_back_class weir_vbd_class = {
     .dev_size = sizeof(struct weir_vbd),
     .open = vbd_open,
     .publish = vbd_publish,
-    .connect = vbd_connect,
+    .connect = weir_vbd_connect,
     .connected = vbd_connected,
-    .disconnect = vbd_disconnect,
+    .disconnect = weir_vbd_disconnect,
     .resize = vbd_resize,
     .close = vbd_close,
 };

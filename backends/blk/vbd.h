@@ -15,6 +15,8 @@
 #define WEIR_BLK_RING_ORDER 4 /* 16 pages */
 
 struct weir_blk_queue;
+struct weir_blk_log_page;
+struct weir_blk_log_entry;
 
 /* The config's context: what holds for all devices of the program. */
 struct weir_blk_options {
@@ -41,9 +43,21 @@ struct weir_vbd {
     struct weir_limit iops, bps;
     unsigned nqueues;
     struct weir_blk_queue *queue[WEIR_BLK_QUEUES];
+    /* While connected (inflight.h); ordinary memory where nothing is kept. */
+    struct weir_blk_log_page *log;
+    struct weir_blk_log_entry *entries[WEIR_BLK_QUEUES];
 };
 
 extern const struct weir_back_class weir_vbd_class;
+
+/* The reason, for the error node; returns err. */
+int weir_vbd_refuse(struct weir_vbd *v, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+unsigned weir_vbd_max_queues(const struct weir_vbd *v);
+
+/* vbd_connect.c: of the class. */
+int weir_vbd_connect(struct weir_back_dev *dev);
+void weir_vbd_disconnect(struct weir_back_dev *dev);
 
 /* Reads and writes that cannot go to the engine: buffers or extents finer than
  * the device's alignment (through bounce, WEIR_BLK_BOUNCE bytes, page-aligned),
