@@ -52,3 +52,13 @@ $(call test,blk_rules,tests/e2e/blk_rules.c,$(LAUNCH_LIBS),$$(HVCLIENT_LIBS))
 
 $(call test,test_backend_common,tests/unit/test_backend_common.c,weir-back,)
 THREAD_TESTS += test_backend_common
+
+# With points to die at (--crash-after K), and without the log.
+STEPS_COMMON := backends/common/crash_point.c backends/common/domain_main.c
+BLK_STEPS := $(addprefix backends/blk/,inflight.c queue.c queue_take.c queue_io.c \
+	queue_setup.c vbd_connect.c)
+BLK_PROG_LIBS := weir-blkback weir-back weir-hvclient weir-xenbus weir-ring
+$(call variant_prog,steps,weir-blkback-steps,backends/blk/main.c $(BLK_STEPS) \
+	$(STEPS_COMMON),$(BLK_PROG_LIBS),-laio $$(HVCLIENT_LIBS))
+$(call variant_prog,nolog,weir-blkback-nolog,backends/blk/main.c \
+	backends/blk/inflight.c,$(BLK_PROG_LIBS),-laio $$(HVCLIENT_LIBS))

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/common/crash_point.h"
 #include "backends/common/kept.h"
 #include "backends/common/qthread.h"
 #include "backends/common/stats.h"
@@ -102,6 +104,13 @@ static bool take(int c, const char *value, struct weir_backend_options *o)
     case 'H':
         o->hotplug = value;
         return one_of(value, who);
+#ifdef WEIR_CRASH_STEPS
+    case 'K':
+        if (!number(value, ULONG_MAX, &v) || v == 0)
+            return false;
+        weir_crash_after(v);
+        return true;
+#endif
     default:
         return false;
     }
@@ -112,9 +121,15 @@ static int parse(int argc, char **argv, const struct weir_backend_program *prog,
                  struct weir_backend_options *o)
 {
     static const struct option longs[] = {
-        {"queues", 1, NULL, 'q'},   {"spin-us", 1, NULL, 's'},
-        {"platform", 1, NULL, 'p'}, {"hotplug", 1, NULL, 'H'},
-        {"help", 0, NULL, 'h'},     {"version", 0, NULL, 'V'},
+        {"queues", 1, NULL, 'q'},
+        {"spin-us", 1, NULL, 's'},
+        {"platform", 1, NULL, 'p'},
+        {"hotplug", 1, NULL, 'H'},
+        {"help", 0, NULL, 'h'},
+        {"version", 0, NULL, 'V'},
+#ifdef WEIR_CRASH_STEPS
+        {"crash-after", 1, NULL, 'K'}, /* hidden: of test programs */
+#endif
         {NULL, 0, NULL, 0}};
     int c;
 
