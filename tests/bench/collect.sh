@@ -59,18 +59,7 @@ for program in "${programs[@]}"; do
     run_one "$program"
 done
 
-jq -s --rawfile budgets "$here/budgets" -f "$here/join.jq" "$lines" \
-    >"$lines.json" || exit 1
-mv "$lines.json" "$B/bench.json"
-jq -r -f "$here/table.jq" "$B/bench.json" | awk -F '\t' '
-    { for (i = 1; i <= NF; i++) {
-          cell[NR, i] = $i
-          if (length($i) > width[i]) width[i] = length($i) } }
-    END { for (r = 1; r <= NR; r++) {
-              line = ""
-              for (i = 1; i < NF; i++)
-                  line = line sprintf("%-" width[i] "s  ", cell[r, i])
-              print line cell[r, NF] } }'
+bash "$here/table.sh" "$lines" "$B/bench.json" || exit 1
 
 missing=
 if [ $# -eq 0 ]; then

@@ -19,3 +19,11 @@ BENCHES += $(B)/tests/bench_hv_lines
 $(B)/tests/bench_hv_lines: tests/bench/hv_lines.sh
 	@mkdir -p $(@D)
 	$(Q)install -m 755 $< $@
+
+# The VM part in a lab, without and with KVM's Xen support.
+.PHONY: lab-bench lab-bench-run
+lab-bench: packages-build+demo+bench+check+lab
+	@$(MAKE) --no-print-directory $@-run
+lab-bench-run: all $(B)/tests/bench_vm $(B)/tests/kvm_caps
+	@for mode in s k; do B=$(B) bash tests/lab/bench.sh $$mode || \
+		[ $$? = 77 ] || exit 1; done

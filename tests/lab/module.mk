@@ -32,6 +32,7 @@ $(LABS:%=lab-%-run): all $(LAB_PROGRAMS)
 
 ## labs            all labs, two at a time
 ## lab-host        process domains and /dev/kvm on a stock Debian kernel
+## lab-bench       bench_vm on a stock Debian kernel; good for ratios only
 ## lab-linux       a stock Debian guest, without and with KVM's Xen support
 ## lab-drivervm    a stock driver VM serves a stock guest; then Weir's backends
 ## lab-xen         real Xen: both backends for a stock PV guest; an own PVH guest
