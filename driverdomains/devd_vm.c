@@ -92,6 +92,16 @@ int weir_vm_check(const struct weir_domain_config *c, struct weir_refusal *why)
     return 0;
 }
 
+/* weir-hv may have ended it meanwhile, for want of memory, say. */
+static const char *why_not(struct weir_dom *dom, int rc,
+                           struct weir_hv_dominfo *info)
+{
+    if (weir_hvctl_info(dom->devd->hv, dom->domid, info) == 0 &&
+        info->state == WEIR_DOM_CRASHED && info->reason[0])
+        return info->reason;
+    return strerror(-rc);
+}
+
 static void load_failed(struct weir_dom *dom, const char *text)
 {
     const char *ramdisk = dom->cfg.ramdisk;
@@ -108,6 +118,7 @@ static void load_ready(struct weir_source *s, uint32_t events)
 {
     struct weir_dom *dom = weir_container(s, struct weir_dom, load_src);
     char why[WEIR_VMLOAD_WHY] = "";
+    struct weir_hv_dominfo info;
     struct weir_vm_image image;
     int rc;
 
@@ -126,7 +137,7 @@ static void load_ready(struct weir_source *s, uint32_t events)
     weir_vm_image_close(&image);
     if (rc) {
         snprintf(why, sizeof(why), "%.300s: weir-hv did not take it: %s",
-                 dom->cfg.kernel, strerror(-rc));
+                 dom->cfg.kernel, why_not(dom, rc, &info));
         load_failed(dom, why);
         return;
     }
@@ -234,12 +245,13 @@ void weir_vm_unload(struct weir_dom *dom)
 
 void weir_vm_start(struct weir_dom *dom)
 {
+    struct weir_hv_dominfo info;
     int rc = weir_hvctl_vm_start(dom->devd->hv, dom->domid, dom->entry,
                                  dom->start_info);
 
     if (rc) {
         weir_dom_fail(dom, "kernel", "weir-hv did not start the VM: %s",
-                      strerror(-rc));
+                      why_not(dom, rc, &info));
         return;
     }
     dom->sealed = dom->ready = true;
@@ -273,6 +285,11 @@ void weir_vm_ended(struct weir_dom *dom, const struct weir_hv_dominfo *i)
                           ? dom->cfg.on_reboot
                           : dom->cfg.on_poweroff;
 
+    if (dom->phase == WEIR_PHASE_STARTING && crashed) {
+        /* Before its first instruction only memory can fail. */
+        weir_dom_fail(dom, "memory", "%s", i->reason);
+        return;
+    }
     if (dom->phase != WEIR_PHASE_RUNNING && dom->phase != WEIR_PHASE_STOPPING)
         return;
     snprintf(dom->reason, sizeof(dom->reason), "%s",

@@ -40,6 +40,8 @@ $(call test,test_dd_restart,tests/unit/test_dd_restart.c \
 $(call test,test_dd_registry,tests/unit/test_dd_registry.c \
 	driverdomains/devd_registry.c driverdomains/devd_regdom.c,\
 	weir-xenbus weir-ring)
+$(call test,test_dd_vm,tests/unit/test_dd_vm.c driverdomains/devd_vm.c,\
+	weir-dd)
 
 DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh errors.sh hotplug.sh \
 	two.sh crash.sh vm.sh vmback.sh) tests/e2e/net_filter.sh
