@@ -263,6 +263,13 @@ static int attach(struct request *r)
                            &r->why);
 }
 
+/* Ended and kept: nobody in it closes anything any more. */
+static bool kept(const struct weir_dom *dom)
+{
+    return dom && (dom->phase == WEIR_PHASE_CRASHED ||
+                   dom->phase == WEIR_PHASE_SHUTDOWN);
+}
+
 static int detach(struct request *r)
 {
     struct weir_devctl_target t;
@@ -290,7 +297,8 @@ static int detach(struct request *r)
     if (dom->phase == WEIR_PHASE_STARTING) /* it is part of that start */
         weir_dom_fail(dom, "backend", "%s: detached while it started", label);
     else
-        weir_dev_detach(dev, t.force, t.timeout_ms);
+        weir_dev_detach(dev, t.force || kept(dom) || kept(dev->backend),
+                        t.timeout_ms);
     return 0;
 }
 

@@ -42,6 +42,8 @@ until_ok 5 kept || die "not kept: $(w list)"
 w list | grep -q 'web .*crashed' || die "list does not show the crash"
 w block-attach web "$dir/web.img,raw,xvdb,r" 2>&1 |
     grep -q 'domain web is crashed: devices can be attached' || die "attach to a dead one"
+w block-detach web xvda || die "a dead guest has to let go of its disk"
+[ "$(devices)" = 0 ] || die "a dead guest keeps its disk"
 w destroy web || die "destroy a crashed domain"
 until_ok 5 is_gone web || die "the crashed domain stays"
 [ "$(devices)" = 0 ] || die "its devices stay"
