@@ -102,10 +102,17 @@ static const char *why_not(struct weir_dom *dom, int rc,
     return strerror(-rc);
 }
 
+/* A text of weir-load's begins with the name of the file at fault. */
+static bool begins_with(const char *text, const char *name)
+{
+    size_t n = strnlen(name, WEIR_LOAD_MAX_NAME);
+
+    return n > 0 && strncmp(text, name, n) == 0 && text[n] == ':';
+}
+
 static void load_failed(struct weir_dom *dom, const char *text)
 {
-    const char *ramdisk = dom->cfg.ramdisk;
-    bool its_fault = ramdisk[0] && strncmp(text, ramdisk, strlen(ramdisk)) == 0;
+    bool its_fault = begins_with(text, dom->cfg.ramdisk);
 
     weir_vm_unload(dom);
     weir_devd_log("domain %u (%s) is not started: %s", dom->domid,

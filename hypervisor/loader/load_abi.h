@@ -20,7 +20,8 @@
  * It sends one packet and exits: the header; with error 0 nsegments segments
  * and, as SCM_RIGHTS, one memfd that is sealed against writing and changes of
  * size; with an error one line of text, without a newline or a zero byte:
- * "NAME: what was found; what is needed".
+ * "NAME: what was found; what is needed", of NAME at most the first
+ * WEIR_LOAD_MAX_NAME bytes.
  *
  * All numbers are little-endian.
  *
@@ -51,6 +52,7 @@
 
 #define WEIR_LOAD_MAX_SEGMENTS 20u /* 18 of the kernel, tables, ramdisk */
 #define WEIR_LOAD_MAX_TEXT     512u
+#define WEIR_LOAD_MAX_NAME     100u
 #define WEIR_LOAD_MAX_CMDLINE  4095u /* bytes; a kernel may take less */
 
 #define WEIR_LOAD_HEADER_SIZE  32u

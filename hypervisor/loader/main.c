@@ -186,7 +186,7 @@ static int serve(struct options *o)
     rc = work(o, &built, &why);
     if (rc) {
         a.error = (uint32_t)-rc;
-        snprintf(a.text, sizeof(a.text), "%.100s: %s",
+        snprintf(a.text, sizeof(a.text), "%.*s: %s", (int)WEIR_LOAD_MAX_NAME,
                  why.ramdisk ? o->ramdisk : o->kernel, why.text);
     } else {
         a.image = built.image;

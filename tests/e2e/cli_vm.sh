@@ -112,7 +112,11 @@ refused "weir: $dir/x.cfg:4: memory: weir-hv has 256 MiB in all: lower memory=*"
     w create "$dir/x.cfg"
 truncate -s 8M "$dir/big"
 cli_cfg x 'name="x"' 'type="pvh"' "kernel='$dir/tiny.elf'" memory=4 "ramdisk='$dir/big'"
-refused "weir: $dir/x.cfg:*: *$dir/big: *" w create "$dir/x.cfg"
+refused "weir: $dir/x.cfg:5: ramdisk: $dir/big: *" w create "$dir/x.cfg"
+long=$dir/$(printf '%0120d' 0) # messages have a beginning of the name
+mv "$dir/big" "$long"
+cli_cfg x 'name="x"' 'type="pvh"' "kernel='$dir/tiny.elf'" memory=4 "ramdisk='$long'"
+refused "weir: $dir/x.cfg:5: ramdisk: $dir/0*" w create "$dir/x.cfg"
 [ "$(w store ls /local | wc -l)" = "$before" ] || die "something was left"
 is_gone x || die "x is there"
 
