@@ -81,6 +81,7 @@ int cli_create(struct weir_cli *c, int argc, char **argv);
 int cli_destroy(struct weir_cli *c, int argc, char **argv);
 int cli_shutdown(struct weir_cli *c, int argc, char **argv);
 int cli_reboot(struct weir_cli *c, int argc, char **argv);
+int cli_restart(struct weir_cli *c, int argc, char **argv);
 int cli_mem_set(struct weir_cli *c, int argc, char **argv);
 int cli_pause(struct weir_cli *c, int argc, char **argv);
 int cli_unpause(struct weir_cli *c, int argc, char **argv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * create, destroy, shutdown, reboot, pause, unpause, mem-set.
+ * create, destroy, shutdown, reboot, restart, pause, unpause, mem-set.
  */
 #include "driverdomains/cli.h"
 
@@ -113,6 +113,15 @@ int cli_shutdown(struct weir_cli *c, int argc, char **argv)
 int cli_reboot(struct weir_cli *c, int argc, char **argv)
 {
     return ask(c, argc, argv, WEIR_DEVCTL_REBOOT);
+}
+
+int cli_restart(struct weir_cli *c, int argc, char **argv)
+{
+    struct weir_devctl_target t = {0};
+
+    if (argc != 2)
+        return CLI_USAGE;
+    return fill(&t, argv[1]) ? 1 : cli_target(c, WEIR_DEVCTL_RESTART, &t);
 }
 
 /* As xl: a number alone is MiB. */

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const action_names[] = {"destroy", "preserve", "restart"};
 
@@ -77,6 +78,14 @@ static void json_u(struct cli_json *j, const char *key, uint64_t v)
         printf("%-16s %" PRIu64 "\n", key, v);
 }
 
+static void json_f(struct cli_json *j, const char *key, double v)
+{
+    if (j->to)
+        cli_json_f(j, key, v);
+    else
+        printf("%-16s %.1f\n", key, v);
+}
+
 static void json_s(struct cli_json *j, const char *key, const char *v)
 {
     char clean[2100];
@@ -88,6 +97,14 @@ static void json_s(struct cli_json *j, const char *key, const char *v)
     snprintf(clean, sizeof(clean), "%s", v);
     cli_clean(clean);
     printf("%-16s %s\n", key, clean);
+}
+
+/* Between two programs weir-hv has it crashed, or building. */
+static const char *state(const struct weir_hv_dominfo *d,
+                         const struct weir_devctl_dominfo *m)
+{
+    return m && !strcmp(m->state, "restarting") ? "restarting"
+                                                : cli_state_name(d->state);
 }
 
 /* What list and info say alike. */
@@ -103,7 +120,7 @@ static void show_who(struct cli_json *j, const struct weir_hv_dominfo *d,
         json_s(j, "shutdown", shutdown_name(d));
     }
     json_s(j, "role", role(m, d->domid));
-    json_s(j, "state", cli_state_name(d->state));
+    json_s(j, "state", state(d, m));
     json_s(j, "reason", m && m->reason[0] ? m->reason : d->reason);
     json_u(j, "pid", d->pid > 0 ? (uint64_t)d->pid : 0);
 }
@@ -121,6 +138,7 @@ static void json_domain(struct cli_json *j, const struct weir_hv_dominfo *d,
         cli_json_str(j, "manager_state", m->state);
         cli_json_u64(j, "devices", m->devices);
         cli_json_u64(j, "restarts", m->restarts);
+        cli_json_f(j, "outage_ms", (double)m->outage_us / 1000);
         cli_json_f(j, "start_ms", (double)m->start_us / 1000);
     }
     cli_json_close(j, '}');
@@ -135,11 +153,11 @@ static void line(const struct weir_hv_dominfo *d,
 
     snprintf(clean, sizeof(clean), "%s", reason);
     cli_clean(clean);
-    printf("%-20s %5u %-7s %5u %-14s %-9s %8u %8u %5" PRIu64 ":%02" PRIu64
+    printf("%-20s %5u %-7s %5u %-14s %-10s %8u %8u %5" PRIu64 ":%02" PRIu64
            "%s%s\n",
            d->name, d->domid, type_name(d), d->vcpus, role(m, d->domid),
-           cli_state_name(d->state), d->max_frames * 4, d->frames * 4, s / 60,
-           s % 60, clean[0] ? "  " : "", clean);
+           state(d, m), d->max_frames * 4, d->frames * 4, s / 60, s % 60,
+           clean[0] ? "  " : "", clean);
 }
 
 int cli_list(struct weir_cli *c, int argc, char **argv)
@@ -159,7 +177,7 @@ int cli_list(struct weir_cli *c, int argc, char **argv)
     if (c->json)
         cli_json_open(&j, NULL, '[');
     else
-        printf("%-20s %5s %-7s %5s %-14s %-9s %8s %8s %8s\n", "NAME", "ID",
+        printf("%-20s %5s %-7s %5s %-14s %-10s %8s %8s %8s\n", "NAME", "ID",
                "TYPE", "VCPUS", "ROLE", "STATE", "MEM(K)", "USED(K)", "UPTIME");
     for (unsigned i = 0; i < n; i++) {
         if (!wanted(&list[i], argc, argv))
@@ -195,6 +213,25 @@ static void show_vm(struct cli_json *j, const struct weir_devctl_dominfo *m)
     json_s(j, "on_reboot", action(m->on_reboot));
 }
 
+static void show_restarts(struct cli_json *j,
+                          const struct weir_devctl_dominfo *m)
+{
+    time_t at = (time_t)m->ended_s;
+    char when[32] = "";
+    struct tm tm;
+
+    if (m->ended_s && gmtime_r(&at, &tm))
+        strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    json_f(j, "outage_ms", (double)m->outage_us / 1000);
+    json_f(j, "outage_max_ms", (double)m->outage_max_us / 1000);
+    json_s(j, "last_end", m->ended_why);
+    json_s(j, "last_end_time", when);
+    json_u(j, "restart_limit", m->restart_limit);
+    json_u(j, "restart_period", m->restart_period);
+    json_s(j, "restart_io", m->restart_io ? "fail" : "hold");
+    json_u(j, "heartbeat", m->heartbeat);
+}
+
 static void show_manager(struct cli_json *j,
                          const struct weir_devctl_dominfo *m)
 {
@@ -207,6 +244,8 @@ static void show_manager(struct cli_json *j,
     json_s(j, "cgroup", m->cgroup);
     json_u(j, "devices", m->devices);
     json_u(j, "restarts", m->restarts);
+    if (m->driver_domain && m->type == WEIR_TYPE_PROCESS)
+        show_restarts(j, m);
     json_u(j, "start_us", m->start_us);
 }
 
@@ -226,6 +265,7 @@ static void show(struct cli_json *j, const struct weir_hv_dominfo *d,
     json_u(j, "faults", d->faults);
     json_u(j, "hypercalls", d->hypercalls);
     json_u(j, "io_refused", d->io_refused);
+    json_u(j, "generation", d->generation);
     json_u(j, "uptime_ms", d->uptime_ns / 1000000);
     if (m)
         show_manager(j, m);

@@ -26,6 +26,8 @@ static const struct verb verbs[] = {
      "ask a domain to power off"},
     {"reboot", cli_reboot, "[--timeout SECONDS] DOMAIN",
      "ask a VM to reboot; wait until it runs again"},
+    {"restart", cli_restart, "DOMAIN",
+     "give a driver domain a new program; guests notice nothing"},
     {"mem-set", cli_mem_set, "DOMAIN SIZE", "memory a VM shall have"},
     {"pause", cli_pause, "DOMAIN", "stop its execution"},
     {"unpause", cli_unpause, "DOMAIN", "let it go on"},

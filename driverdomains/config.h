@@ -37,6 +37,12 @@ enum weir_dom_action {
     WEIR_ACTION_RESTART = 2,  /* build it again, with back-off */
 };
 
+/* What guests have of a driver domain that is not restarted any more. */
+enum weir_restart_io {
+    WEIR_RESTART_HOLD = 0, /* their I/O waits for `weir restart` */
+    WEIR_RESTART_FAIL = 1, /* their devices go */
+};
+
 /* Classes of devices a driver domain offers: bits. */
 #define WEIR_OFFERS_VBD 1u
 #define WEIR_OFFERS_VIF 2u
@@ -86,6 +92,12 @@ struct weir_domain_config {
     uint32_t cpu_weight;  /* 1..10000, 100 is neutral; 0: 100 */
     uint32_t max_pids;    /* tasks */
     uint32_t max_grants, max_ports, max_maps; /* 0: weir-hv's defaults */
+    /* Driver domains that are processes */
+    uint32_t restart_limit;  /* restarts in restart_period s; 0: no limit */
+    uint32_t restart_period; /* seconds */
+    uint32_t restart_delay;  /* ms before the second in a row, then doubled */
+    uint32_t restart_io;     /* enum weir_restart_io */
+    uint32_t heartbeat; /* seconds without answer: it hangs; 0: not asked */
     /* VMs only */
     char ramdisk[WEIR_CFG_PATH]; /* absolute path; "": none */
     char cmdline[WEIR_CFG_LINE];
@@ -100,6 +112,10 @@ struct weir_domain_config {
 #define WEIR_CFG_DEFAULT_MEMORY  16
 #define WEIR_CFG_DEFAULT_PRIVATE 256
 #define WEIR_CFG_DEFAULT_PIDS    64
+#define WEIR_CFG_DEFAULT_LIMIT   10
+#define WEIR_CFG_DEFAULT_PERIOD  60
+#define WEIR_CFG_DEFAULT_DELAY   100
+#define WEIR_CFG_DEFAULT_HEART   5
 
 void weir_domain_config_init(struct weir_domain_config *c);
 

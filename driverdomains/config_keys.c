@@ -3,6 +3,7 @@
  * One setter for each key of weir.cfg(5).
  */
 #include "driverdomains/config_keys.h"
+#include "driverdomains/restart_policy.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -142,6 +143,10 @@ static const struct number_key numbers[] = {
     NUMBER("max_grants", max_grants, 1, 1024),
     NUMBER("max_ports", max_ports, 8, 4096),
     NUMBER("max_maps", max_maps, 1, 1u << 20),
+    NUMBER("restart_limit", restart_limit, 0, WEIR_RESTART_LIMIT_MAX),
+    NUMBER("restart_period", restart_period, 1, 86400),
+    NUMBER("restart_delay", restart_delay, 0, 10000),
+    NUMBER("heartbeat", heartbeat, 0, 3600),
 };
 
 static int set_number(struct weir_config_loader *l, const struct number_key *n)
@@ -172,6 +177,7 @@ static const struct {
     {"kernel", set_kernel},
     {"on_crash", set_on_crash},
     {"driver_domain", set_driver_domain},
+    {"restart_io", weir_config_restart_io},
     {"ramdisk", weir_config_vm_key},
     {"cmdline", weir_config_vm_key},
     {"root", weir_config_vm_key},

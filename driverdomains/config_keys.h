@@ -27,6 +27,11 @@ int weir_config_key(struct weir_config_loader *l, const char *key);
 /* config_vm.c: the text keys that only a VM has. */
 int weir_config_vm_key(struct weir_config_loader *l, const char *key,
                        const char *value);
+/* config_restart.c: that key; and what a domain of this kind can't have, or has
+ * unless it says otherwise. */
+int weir_config_restart_io(struct weir_config_loader *l, const char *key,
+                           const char *value);
+int weir_config_restart_check(struct weir_config_loader *l);
 /* When all keys are known: which of them this type of domain can't have, and
  * what it lacks. */
 int weir_config_type_check(struct weir_config_loader *l);

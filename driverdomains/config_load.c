@@ -170,6 +170,8 @@ static int parse(struct weir_config_loader *l, const char *text, size_t len)
         rc = check_whole(f);
     if (rc == 0)
         rc = weir_config_type_check(l);
+    if (rc == 0)
+        rc = weir_config_restart_check(l);
     if (l->xlu)
         xlu_cfg_destroy(l->xlu);
     fclose(to);

@@ -16,6 +16,10 @@ void weir_domain_config_init(struct weir_domain_config *c)
     c->memory_mib = WEIR_CFG_DEFAULT_MEMORY;
     c->private_mib = WEIR_CFG_DEFAULT_PRIVATE;
     c->max_pids = WEIR_CFG_DEFAULT_PIDS;
+    c->restart_limit = WEIR_CFG_DEFAULT_LIMIT;
+    c->restart_period = WEIR_CFG_DEFAULT_PERIOD;
+    c->restart_delay = WEIR_CFG_DEFAULT_DELAY;
+    c->heartbeat = WEIR_CFG_DEFAULT_HEART;
 }
 
 static bool is_digit(char c)

@@ -28,7 +28,8 @@ struct weir_devctl_dominfo {
     uint32_t domid;
     char name[WEIR_CFG_NAME];
     char kernel[WEIR_CFG_PATH];
-    char state[16]; /* starting, running, stopping, dying, crashed, shutdown */
+    char state[16]; /* starting, running, stopping, dying, crashed, shutdown,
+                       restarting */
     char reason[640];
     char log[WEIR_CFG_PATH];
     char cgroup[WEIR_CFG_PATH];
@@ -41,6 +42,11 @@ struct weir_devctl_dominfo {
     char uuid[WEIR_CFG_UUID];
     uint32_t maxmem_mib, on_poweroff, on_reboot;
     uint64_t target_kib; /* memory it was last asked to have */
+    /* Driver domains that are processes */
+    uint64_t outage_us, outage_max_us; /* from an end to service */
+    uint64_t ended_s;                  /* last end, since 1970; 0: none */
+    char ended_why[200];
+    uint32_t heartbeat, restart_limit, restart_period, restart_io;
 };
 
 struct weir_devctl_devinfo {

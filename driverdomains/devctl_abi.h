@@ -40,6 +40,8 @@ enum weir_devctl_op {
     WEIR_DEVCTL_REBOOT = 10,  /* TARGET: domain, timeout_ms -> STATUS with the
                                  new domid */
     WEIR_DEVCTL_MEMSET = 11,  /* TARGET: domain, kib */
+    WEIR_DEVCTL_RESTART = 12, /* TARGET: domain -> STATUS when it serves again,
+                                 with a text that says so */
     WEIR_DEVCTL_ITEM = 100,
     WEIR_DEVCTL_STATUS = 101,
 };

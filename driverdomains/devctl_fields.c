@@ -36,6 +36,11 @@ static const struct weir_devctl_field domain_fields[] = {
     FIELD(U32, 19, weir_domain_config, maxmem_mib),
     FIELD(U32, 20, weir_domain_config, on_poweroff),
     FIELD(U32, 21, weir_domain_config, on_reboot),
+    FIELD(U32, 22, weir_domain_config, restart_limit),
+    FIELD(U32, 23, weir_domain_config, restart_period),
+    FIELD(U32, 24, weir_domain_config, restart_delay),
+    FIELD(U32, 25, weir_domain_config, restart_io),
+    FIELD(U32, 26, weir_domain_config, heartbeat),
 };
 
 static const struct weir_devctl_field arg_fields[] = {
@@ -115,6 +120,14 @@ static const struct weir_devctl_field dominfo_fields[] = {
     FIELD(U32, 22, weir_devctl_dominfo, on_poweroff),
     FIELD(U32, 23, weir_devctl_dominfo, on_reboot),
     FIELD(U64, 24, weir_devctl_dominfo, target_kib),
+    FIELD(U64, 25, weir_devctl_dominfo, outage_us),
+    FIELD(U64, 26, weir_devctl_dominfo, outage_max_us),
+    FIELD(U64, 27, weir_devctl_dominfo, ended_s),
+    FIELD(STR, 28, weir_devctl_dominfo, ended_why),
+    FIELD(U32, 29, weir_devctl_dominfo, heartbeat),
+    FIELD(U32, 30, weir_devctl_dominfo, restart_limit),
+    FIELD(U32, 31, weir_devctl_dominfo, restart_period),
+    FIELD(U32, 32, weir_devctl_dominfo, restart_io),
 };
 
 static const struct weir_devctl_field devinfo_fields[] = {

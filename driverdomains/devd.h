@@ -15,6 +15,7 @@
 #include "driverdomains/cgroup.h"
 #include "driverdomains/config.h"
 #include "driverdomains/devctl.h"
+#include "driverdomains/devd_revive.h"
 #include "driverdomains/image.h"
 #include "driverdomains/instance.h"
 #include "driverdomains/logsink.h"
@@ -47,20 +48,15 @@ struct weir_source {
 #define weir_container(ptr, type, member)                                      \
     ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-/* Who waits for the end of an operation; client 0: nobody. */
-struct weir_waiter {
-    uint64_t client;
-    uint32_t seq;
-};
-
 enum weir_dom_phase {
     WEIR_PHASE_STARTING, /* program runs, not yet sealed, ready, attached */
     WEIR_PHASE_RUNNING,
-    WEIR_PHASE_STOPPING, /* asked to power off */
-    WEIR_PHASE_KILLED,   /* SIGKILL sent, not dead yet */
-    WEIR_PHASE_DYING,    /* dead; its devices are being removed */
-    WEIR_PHASE_CRASHED,  /* dead and kept (on_crash=preserve) */
-    WEIR_PHASE_SHUTDOWN, /* a VM that ended well, and is kept */
+    WEIR_PHASE_STOPPING,   /* asked to power off */
+    WEIR_PHASE_KILLED,     /* SIGKILL sent, not dead yet */
+    WEIR_PHASE_DYING,      /* dead; its devices are being removed */
+    WEIR_PHASE_CRASHED,    /* dead and kept (on_crash=preserve) */
+    WEIR_PHASE_SHUTDOWN,   /* a VM that ended well, and is kept */
+    WEIR_PHASE_RESTARTING, /* a driver domain between two programs */
 };
 
 struct weir_dom {
@@ -92,6 +88,7 @@ struct weir_dom {
     char where[32];
     char reason[640];
     struct weir_waiter starter, stopper;
+    struct weir_revival revival; /* of a driver domain that is a process */
 };
 
 enum weir_dev_phase {
@@ -115,6 +112,8 @@ struct weir_dev {
     struct weir_image image;
     char tap[WEIR_CFG_IF]; /* "": none */
     bool filtered;         /* the tap's rules are in place */
+    bool resuming;         /* RESUME sent, not answered */
+    bool unresumed;        /* answered with an error */
     int fds[WEIR_RES_MAX_FDS];
     unsigned nfds;
     uint32_t back_state;
@@ -157,6 +156,7 @@ struct weir_devd {
     uint64_t next_client;
     uint32_t next_seq;
     bool stopping, done;
+    uint64_t heart_ns; /* next heartbeat */
     int exit_code;
     struct weir_waiter downer;
 };
@@ -212,6 +212,9 @@ void weir_dom_running(struct weir_dom *dom);
 int weir_dom_start(struct weir_dom *dom, int hv_fd, int resource_fd,
                    struct weir_refusal *why);
 int weir_dom_open_log(struct weir_dom *dom, int *write_end);
+/* Resource channel of a driver domain, then weir_dom_start. */
+int weir_dom_start_process(struct weir_dom *dom, int hv_fd,
+                           struct weir_refusal *why);
 
 /* devd_vm.c: domains that are VMs */
 static inline bool weir_dom_is_vm(const struct weir_dom *dom)
@@ -264,6 +267,12 @@ int weir_backend_choose(struct weir_devd *d, uint32_t cls, const char *name,
                         struct weir_refusal *why);
 void weir_backend_event(struct weir_source *s, uint32_t events);
 int weir_backend_send(struct weir_dev *dev, uint32_t op);
+/* false: it is between two programs, and the next will hear of it. */
+bool weir_backend_listens(const struct weir_dom *backend);
+/* An order that is not about a device. */
+int weir_backend_say(struct weir_dom *dom, uint32_t op, uint32_t seq);
+/* What a dead one still said about its devices. */
+void weir_backend_drain(struct weir_dom *dom);
 /* Its driver domain took it, or refused it. */
 void weir_backend_attached(struct weir_dev *dev);
 void weir_backend_error(struct weir_dev *dev, const char *text);
@@ -335,6 +344,8 @@ void weir_reg_device_offline(struct weir_dev *dev);
 /* The frontend's half alone: it counts as out. */
 void weir_reg_remove_front(struct weir_dev *dev);
 uint32_t weir_reg_front_state(struct weir_dev *dev);
+/* The backend's state, looked at now. */
+uint32_t weir_reg_back_state(struct weir_dev *dev);
 /* What the driver domain says is wrong with it; "" if nothing. */
 void weir_reg_back_error(struct weir_dev *dev, char *text, size_t size);
 /* Some of the events that came; true: there may be more already. */

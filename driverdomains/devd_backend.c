@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#define BROKE_PROTOCOL "it broke the resource channel's protocol"
+
 static uint32_t offer_of(uint32_t cls)
 {
     return cls == WEIR_RES_VBD ? WEIR_OFFERS_VBD : WEIR_OFFERS_VIF;
@@ -19,7 +21,9 @@ static uint32_t offer_of(uint32_t cls)
 
 static bool offers(const struct weir_dom *dom, uint32_t cls)
 {
-    return dom->cfg.driver_domain && dom->phase == WEIR_PHASE_RUNNING &&
+    return dom->cfg.driver_domain &&
+           (dom->phase == WEIR_PHASE_RUNNING ||
+            dom->phase == WEIR_PHASE_RESTARTING) &&
            (dom->cfg.offers & offer_of(cls));
 }
 
@@ -105,18 +109,32 @@ static void fill_vif(const struct weir_dev *dev, struct weir_resource *r)
     r->vif.rate_window_us = dev->vif.rate_window_us;
 }
 
+bool weir_backend_listens(const struct weir_dom *backend)
+{
+    return backend->res_src.fd >= 0 &&
+           (backend->phase != WEIR_PHASE_RESTARTING ||
+            backend->revival.step == WEIR_REVIVE_RESUMING);
+}
+
+int weir_backend_say(struct weir_dom *dom, uint32_t op, uint32_t seq)
+{
+    struct weir_resource r = {.op = op, .seq = seq};
+
+    return weir_resource_send(dom->res_src.fd, &r, NULL);
+}
+
 int weir_backend_send(struct weir_dev *dev, uint32_t op)
 {
     struct weir_resource r = {.op = op, .cls = dev->cls};
     const char *target = dev->disk.target;
     size_t len = strlen(target);
 
-    if (!dev->backend || dev->backend->res_src.fd < 0)
+    if (!dev->backend || !weir_backend_listens(dev->backend))
         return -ENOTCONN;
     r.frontend = dev->frontend->domid;
     r.devid = dev->devid;
     r.seq = ++dev->frontend->devd->next_seq;
-    r.nfds = op == WEIR_RES_ATTACH ? dev->nfds : 0;
+    r.nfds = op == WEIR_RES_ATTACH || op == WEIR_RES_RESUME ? dev->nfds : 0;
     if (dev->cls == WEIR_RES_VBD)
         fill_vbd(dev, &r);
     else
@@ -150,6 +168,7 @@ void weir_backend_error(struct weir_dev *dev, const char *text)
     weir_dev_label(dev, label, sizeof(label));
     snprintf(dev->error, sizeof(dev->error), "%s", text);
     weir_devd_log("%s: %s", label, text);
+    weir_resume_answered(dev, text);
     if (dev->phase != WEIR_DEV_ATTACHING)
         return;
     if (frontend->phase == WEIR_PHASE_STARTING && dev->at_boot) {
@@ -162,17 +181,13 @@ void weir_backend_error(struct weir_dev *dev, const char *text)
     }
 }
 
-static void handle(struct weir_dom *dom, const struct weir_resource_event *ev)
+static void about_device(struct weir_dom *dom,
+                         const struct weir_resource_event *ev)
 {
     struct weir_devd *d = dom->devd;
     struct weir_dom *frontend;
     struct weir_dev *dev = NULL;
 
-    if (ev->type == WEIR_RES_EV_READY) {
-        dom->ready = true;
-        weir_dom_check_started(dom);
-        return;
-    }
     frontend = ev->frontend <= UINT16_MAX
                    ? weir_dom_by_id(d, (domid_t)ev->frontend)
                    : NULL;
@@ -184,8 +199,28 @@ static void handle(struct weir_dom *dom, const struct weir_resource_event *ev)
         weir_backend_attached(dev);
     else if (ev->type == WEIR_RES_EV_ERROR)
         weir_backend_error(dev, ev->text);
+    else if (ev->type == WEIR_RES_EV_RESUMED)
+        weir_resume_answered(dev, NULL);
     else if (ev->type == WEIR_RES_EV_DETACHED && dev->phase >= WEIR_DEV_CLOSING)
         weir_dev_finish(dev, NULL);
+}
+
+static void clean(struct weir_resource_event *ev)
+{
+    for (char *p = ev->text; *p; p++)
+        if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
+            *p = '?';
+}
+
+void weir_backend_drain(struct weir_dom *dom)
+{
+    struct weir_resource_event ev;
+
+    while (dom->res_src.fd >= 0 &&
+           weir_resource_wait(dom->res_src.fd, &ev, 0) == 0) {
+        clean(&ev);
+        about_device(dom, &ev);
+    }
 }
 
 void weir_backend_event(struct weir_source *s, uint32_t events)
@@ -198,7 +233,10 @@ void weir_backend_event(struct weir_source *s, uint32_t events)
     if (rc == -ETIMEDOUT)
         return;
     if (rc == -EPROTO) {
-        weir_dom_kill(dom, "it broke the resource channel's protocol");
+        if (weir_dom_can_revive(dom) && dom->exit_src.fd >= 0)
+            weir_revive_kill(dom, BROKE_PROTOCOL, weir_devd_now());
+        else
+            weir_dom_kill(dom, BROKE_PROTOCOL);
         return;
     }
     if (rc) {
@@ -206,8 +244,13 @@ void weir_backend_event(struct weir_source *s, uint32_t events)
         weir_source_close(dom->devd, s);
         return;
     }
-    for (char *p = ev.text; *p; p++)
-        if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
-            *p = '?';
-    handle(dom, &ev);
+    clean(&ev);
+    if (ev.type == WEIR_RES_EV_READY) {
+        dom->ready = true;
+        weir_dom_check_started(dom);
+    } else if (ev.type == WEIR_RES_EV_PONG) {
+        weir_heart_pong(dom);
+    } else {
+        about_device(dom, &ev);
+    }
 }

@@ -132,6 +132,13 @@ static void take_back(struct weir_dev *dev)
     weir_dev_free(dev);
 }
 
+/* Its driver domain's next program is told of what is wanted. */
+static bool is_between(const struct weir_dev *dev)
+{
+    return dev->backend && dev->backend->phase == WEIR_PHASE_RESTARTING &&
+           !weir_backend_listens(dev->backend);
+}
+
 static unsigned attach_ms(const struct weir_dev *dev)
 {
     return dev->vm_backend ? WEIR_VM_ATTACH_MS : WEIR_START_MS;
@@ -171,7 +178,7 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
             weir_refuse(why, rc, where, "the registry refused the device: %s",
                         strerror(-rc));
     }
-    if (rc == 0 && !dev->vm_backend) {
+    if (rc == 0 && !dev->vm_backend && !is_between(dev)) {
         rc = weir_backend_send(dev, WEIR_RES_ATTACH);
         if (rc)
             weir_refuse(why, rc, where, "driver domain %s takes no device: %s",
@@ -206,8 +213,10 @@ void weir_dev_finish(struct weir_dev *dev, const char *trouble)
                       trouble ? trouble : "detached while it started");
     else
         weir_dom_check_gone(frontend);
-    if (backend && backend != frontend)
+    if (backend && backend != frontend) {
+        weir_resume_check(backend);
         weir_dom_check_gone(backend);
+    }
 }
 
 static void release(struct weir_dev *dev)
@@ -232,13 +241,15 @@ void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms)
     if (dev->phase == WEIR_DEV_RELEASING)
         return;
     if (force || !dev->backend ||
-        (!dev->vm_backend && dev->backend->res_src.fd < 0)) {
+        (!dev->vm_backend && dev->backend->res_src.fd < 0 &&
+         !is_between(dev))) {
         release(dev);
         return;
     }
     if (dev->phase != WEIR_DEV_CLOSING) {
         weir_reg_device_offline(dev);
-        if (!dev->vm_backend && weir_backend_send(dev, WEIR_RES_DETACH)) {
+        if (!dev->vm_backend && !is_between(dev) &&
+            weir_backend_send(dev, WEIR_RES_DETACH)) {
             release(dev);
             return;
         }

@@ -60,10 +60,14 @@ struct weir_dom *weir_dom_find(struct weir_devd *d, const char *text)
 const char *weir_dom_phase_name(const struct weir_dom *dom)
 {
     static const char *const names[] = {
-        [WEIR_PHASE_STARTING] = "starting", [WEIR_PHASE_RUNNING] = "running",
-        [WEIR_PHASE_STOPPING] = "stopping", [WEIR_PHASE_KILLED] = "dying",
-        [WEIR_PHASE_DYING] = "dying",       [WEIR_PHASE_CRASHED] = "crashed",
+        [WEIR_PHASE_STARTING] = "starting",
+        [WEIR_PHASE_RUNNING] = "running",
+        [WEIR_PHASE_STOPPING] = "stopping",
+        [WEIR_PHASE_KILLED] = "dying",
+        [WEIR_PHASE_DYING] = "dying",
+        [WEIR_PHASE_CRASHED] = "crashed",
         [WEIR_PHASE_SHUTDOWN] = "shutdown",
+        [WEIR_PHASE_RESTARTING] = "restarting",
     };
 
     return names[dom->phase];
@@ -289,8 +293,8 @@ static int attach_all(struct weir_dom *dom, struct prepared *p,
     return rc;
 }
 
-static int start_process(struct weir_dom *dom, int hv_fd,
-                         struct weir_refusal *why)
+int weir_dom_start_process(struct weir_dom *dom, int hv_fd,
+                           struct weir_refusal *why)
 {
     int pair[2] = {-1, -1}, rc = 0;
 
@@ -326,7 +330,7 @@ static int build(struct weir_dom *dom, struct prepared *p, int hv_fd,
         rc = attach_all(dom, p, why);
     if (rc == 0)
         rc = weir_dom_is_vm(dom) ? weir_vm_load(dom, why)
-                                 : start_process(dom, hv_fd, why);
+                                 : weir_dom_start_process(dom, hv_fd, why);
     return rc;
 }
 
@@ -381,6 +385,7 @@ void weir_dom_running(struct weir_dom *dom)
     dom->phase = WEIR_PHASE_RUNNING;
     dom->deadline_ns = 0;
     dom->start_us = (weir_devd_now() - dom->created_ns) / 1000;
+    dom->revival.served_ns = weir_devd_now();
     weir_devd_answer(dom->devd, &dom->starter, 0, dom->domid, NULL, NULL);
 }
 
@@ -388,6 +393,12 @@ void weir_dom_check_started(struct weir_dom *dom)
 {
     bool vm = weir_dom_is_vm(dom);
 
+    if (dom->phase == WEIR_PHASE_RESTARTING) {
+        if (dom->revival.step == WEIR_REVIVE_STARTING && dom->sealed &&
+            dom->ready)
+            weir_resume_devices(dom);
+        return;
+    }
     if (dom->phase != WEIR_PHASE_STARTING || !(vm ? dom->loaded : dom->sealed))
         return;
     if (!vm && dom->cfg.driver_domain && !dom->ready)

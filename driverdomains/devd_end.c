@@ -77,6 +77,8 @@ void weir_dom_check_gone(struct weir_dom *dom)
         weir_restart_plan(dom); /* who asked to reboot waits on */
     else if (dom->failed && dom->restarts && !d->stopping)
         weir_restart_retry(dom);
+    weir_devd_answer(d, &dom->revival.waiter, ECANCELED, dom->domid, NULL,
+                     "it ended before it could go on");
     weir_devd_answer(d, &dom->stopper, 0, dom->domid, NULL,
                      dom->rebooting ? "it ended and is not built again, as its "
                                       "configuration wants"
@@ -187,7 +189,7 @@ static void death_reason(struct weir_dom *dom, const char *status)
         info.state == WEIR_DOM_CRASHED)
         snprintf(dom->reason, sizeof(dom->reason), "%s", info.reason);
     snprintf(why, sizeof(why), "%.159s", dom->reason);
-    if (why[0])
+    if (why[0] && strcmp(why, "its process ended")) /* status says that */
         snprintf(dom->reason, sizeof(dom->reason), "%s (%s)", why, status);
     else
         snprintf(dom->reason, sizeof(dom->reason), "%s", status);
@@ -253,11 +255,18 @@ void weir_dom_exited(struct weir_source *s, uint32_t events)
         bury(dom);
     } else if (dom->phase == WEIR_PHASE_STARTING) {
         start_failed(dom, status);
+    } else if (dom->phase == WEIR_PHASE_RESTARTING) {
+        if (dom->revival.step != WEIR_REVIVE_DYING) /* else it is said why */
+            death_reason(dom, status);
+        weir_revive_died(dom, dom->reason);
     } else if (clean || dom->phase == WEIR_PHASE_STOPPING) {
         bury(dom);
     } else {
         death_reason(dom, status);
-        weir_dom_ended(dom, dom->cfg.on_crash, true);
+        if (weir_dom_can_revive(dom))
+            weir_revive_died(dom, dom->reason);
+        else
+            weir_dom_ended(dom, dom->cfg.on_crash, true);
     }
 }
 
@@ -293,6 +302,9 @@ void weir_dom_timer(struct weir_dom *dom, uint64_t now)
                       dom->domid, dom->cfg.name);
         dom->deadline_ns = now + KILL_WARN_MS * 1000000ull;
         break;
+    case WEIR_PHASE_RESTARTING:
+        weir_revive_timer(dom, now);
+        break;
     default:
         break;
     }
@@ -310,10 +322,14 @@ void weir_dom_hv_event(struct weir_devd *d, const struct weir_hv_dominfo *i)
             weir_vm_ended(dom, i);
         return;
     }
+    if (i->generation != dom->revival.generation)
+        return; /* of a program that is gone */
     if (i->state == WEIR_DOM_RUNNING || i->state == WEIR_DOM_PAUSED) {
         dom->sealed = true;
         dom->paused = i->state == WEIR_DOM_PAUSED;
         weir_dom_check_started(dom);
+    } else if (i->state == WEIR_DOM_CRASHED && dom->exit_src.fd < 0) {
+        weir_revive_go_on(dom);
     } else if (i->state == WEIR_DOM_CRASHED && !dom->reason[0]) {
         /* The pidfd tells when it is dead; remember why. */
         snprintf(dom->reason, sizeof(dom->reason), "%s", i->reason);

@@ -82,6 +82,13 @@ void weir_devd_list_domains(struct weir_client *c, uint32_t seq)
             .on_poweroff = m->cfg.on_poweroff,
             .on_reboot = m->cfg.on_reboot,
             .target_kib = m->target_kib,
+            .outage_us = m->revival.last_us,
+            .outage_max_us = m->revival.max_us,
+            .ended_s = m->revival.time_s,
+            .heartbeat = m->cfg.heartbeat,
+            .restart_limit = m->cfg.restart_limit,
+            .restart_period = m->cfg.restart_period,
+            .restart_io = m->cfg.restart_io,
         };
 
         snprintf(i.name, sizeof(i.name), "%s", m->cfg.name);
@@ -89,6 +96,7 @@ void weir_devd_list_domains(struct weir_client *c, uint32_t seq)
         snprintf(i.state, sizeof(i.state), "%s", weir_dom_phase_name(m));
         snprintf(i.reason, sizeof(i.reason), "%s", m->reason);
         snprintf(i.log, sizeof(i.log), "%s", m->log.path);
+        snprintf(i.ended_why, sizeof(i.ended_why), "%s", m->revival.why);
         snprintf(i.ramdisk, sizeof(i.ramdisk), "%s", m->cfg.ramdisk);
         snprintf(i.cmdline, sizeof(i.cmdline), "%s", m->cfg.cmdline);
         snprintf(i.uuid, sizeof(i.uuid), "%s", m->cfg.uuid);

@@ -102,6 +102,7 @@ static int wait_ms(struct weir_devd *d)
         earlier(&next, dev->deadline_ns);
     for (struct weir_restart *r = d->restarts; r; r = r->next)
         earlier(&next, r->at_ns);
+    earlier(&next, d->heart_ns);
     return next <= now ? 0 : (int)((next - now) / 1000000) + 1;
 }
 
@@ -127,6 +128,7 @@ static void timers(struct weir_devd *d)
             }
     }
     weir_restart_timer(d, now);
+    weir_heart_timer(d, now);
 }
 
 static bool any(const struct weir_devd *d, bool driver_domains)

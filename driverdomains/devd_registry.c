@@ -232,6 +232,12 @@ static void read_back_state(struct weir_dev *dev)
         dev->back_state = WEIR_XENBUS_UNKNOWN;
 }
 
+uint32_t weir_reg_back_state(struct weir_dev *dev)
+{
+    read_back_state(dev);
+    return dev->back_state;
+}
+
 /* Whoever may have gone on. */
 static void act(struct weir_devd *d)
 {

@@ -175,6 +175,21 @@ static int reboot(struct request *r)
     return rc;
 }
 
+static int restart(struct request *r)
+{
+    struct weir_devctl_target t;
+    struct weir_dom *dom;
+    int rc = target(r, &t, &dom);
+
+    if (rc)
+        return rc;
+    if (r->d->stopping)
+        return weir_refuse(&r->why, -ESHUTDOWN, "domain",
+                           "the device manager is stopping");
+    snprintf(r->why.where, sizeof(r->why.where), "domain");
+    return weir_revive_ask(dom, r->w, r->why.text, sizeof(r->why.text));
+}
+
 static int mem_set(struct request *r)
 {
     struct weir_devctl_target t;
@@ -316,7 +331,7 @@ static int (*const handlers[])(struct request *) = {
     [WEIR_DEVCTL_DOMAINS] = domains, [WEIR_DEVCTL_DEVICES] = devices,
     [WEIR_DEVCTL_ATTACH] = attach,   [WEIR_DEVCTL_DETACH] = detach,
     [WEIR_DEVCTL_DOWN] = down,       [WEIR_DEVCTL_REBOOT] = reboot,
-    [WEIR_DEVCTL_MEMSET] = mem_set,
+    [WEIR_DEVCTL_MEMSET] = mem_set,  [WEIR_DEVCTL_RESTART] = restart,
 };
 
 void weir_devd_request(struct weir_client *c, const void *buf, size_t len)

@@ -1,11 +1,13 @@
 # driverdomains: what this folder builds; the macros are in ../Makefile
 DD_SOURCES := $(addprefix driverdomains/,config_value.c config_rate.c \
 	config_device.c config_scan.c devctl.c devctl_fields.c instance.c \
+	restart_policy.c \
 	cgroup.c cgroup_find.c sandbox.c sandbox_child.c logsink.c image.c)
 $(call lib,weir-dd,$(DD_SOURCES))
 
 DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
-	request.c list.c dom.c start.c vm.c end.c restart.c backend.c vmback.c \
+	request.c list.c dom.c start.c vm.c end.c restart.c revive.c \
+	resume.c heart.c backend.c vmback.c \
 	prepare.c dev.c filter.c regdom.c registry.c store.c)
 $(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-vmload weir-back weir-nethost \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
@@ -13,7 +15,7 @@ $(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-vmload weir-back weir-nethost
 CLI_SOURCES := $(addprefix driverdomains/,cli_main.c cli_call.c cli_json.c \
 	cli_create.c cli_list.c cli_stats.c cli_device.c cli_up.c \
 	cli_console.c cli_top.c cli_store.c config_load.c config_keys.c \
-	config_vm.c config_disk.c)
+	config_vm.c config_restart.c config_disk.c)
 $(call prog,weir,$(CLI_SOURCES),weir-dd weir-hvclient weir-xshosted \
 	weir-xenbus weir-ring,-lxlutil -lxenlight)
 
@@ -30,11 +32,13 @@ FUZZ_SRC_config := $(DD_CONFIG)
 
 $(call test,test_dd_config,tests/unit/test_dd_config.c \
 	driverdomains/config_load.c driverdomains/config_keys.c \
-	driverdomains/config_vm.c driverdomains/config_disk.c,weir-dd,\
+	driverdomains/config_vm.c driverdomains/config_restart.c \
+	driverdomains/config_disk.c,weir-dd,\
 	-lxlutil -lxenlight)
 $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
 $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
+$(call test,test_dd_revive,tests/unit/test_dd_revive.c,weir-dd)
 $(call test,test_dd_restart,tests/unit/test_dd_restart.c \
 	driverdomains/devd_restart.c,)
 $(call test,test_dd_registry,tests/unit/test_dd_registry.c \

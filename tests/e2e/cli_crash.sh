@@ -6,6 +6,7 @@ cli_begin "$@"
 cli_bridge
 cli_image
 cli_domains
+echo 'on_crash="destroy"' >>"$dir/disk.cfg"
 w up --memory 256M "$dir"/{disk,net}.cfg >/dev/null || die up
 
 pid() {
@@ -61,7 +62,8 @@ until_ok 10 again || die "not restarted: $(w list)"
 until_ok 10 fetch || die "the restarted guest does not serve"
 [ "$(info web restarts)" = 1 ] || die "restarts: $(info web restarts)"
 
-# A driver domain that dies takes its devices along and nobody else.
+# A driver domain that dies and is not to come back takes its devices along and
+# nobody else.
 kill -9 "$(pid disk)"
 until_ok 5 is_gone disk || die "a dead driver domain stays"
 no_devices() { [ "$(devices)" = 0 ]; }
