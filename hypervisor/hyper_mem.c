@@ -2,6 +2,7 @@
  *
  * Hypercalls about the domain's own frames.
  */
+#include "hypervisor/client/breakable.h"
 #include "hypervisor/hypercall.h"
 
 #include <errno.h>
@@ -11,7 +12,8 @@ bool hv_own_frame(struct hv_domain *d, mfn_t m)
     const struct hv_frame *fr = hv_frames_get(&d->m->frames, m);
 
     return fr && fr->owner == d->domid &&
-           (fr->type == HV_FRAME_RAM || fr->type == HV_FRAME_TABLE ||
+           ((weir_broken("kept") && fr->type == HV_FRAME_KEPT) ||
+            fr->type == HV_FRAME_RAM || fr->type == HV_FRAME_TABLE ||
             fr->type == HV_FRAME_STORE || fr->type == HV_FRAME_CONSOLE);
 }
 

@@ -290,11 +290,51 @@ static void what_is_not_asked_for_is_forgotten(void **state)
     assert_int_equal(puppet_destroy(&d), 0);
 }
 
+/* Nobody else finds it by the key, or by the frame's number, or by the domid
+ * when the domain is gone. */
+static void what_is_kept_is_for_the_same_domain_alone(void **state)
+{
+    struct puppet d = start("driver"), thief = start("thief"), next;
+    struct puppet_answer run = keep_new(&d, KEY, 4), own, theirs;
+    domid_t domid = d.domid;
+
+    (void)state;
+    poke(&d, run.v[0], 0x5ec4e7);
+    puppet_kill(&d);
+    assert_int_equal(puppet_revive(&d), 0);
+    keep_new(&d, KEY + 1, 1);
+    theirs = keep_new(&thief, KEY, 4);
+    assert_int_not_equal(theirs.v[1], run.v[1]);
+    assert_int_equal(puppet_peek(&thief, theirs.v[0]), 0);
+    own = puppet_do(&thief, PUPPET_ALLOC, 1, 0, 0, 0);
+    assert_int_equal(puppet_do(&thief, PUPPET_PEEK,
+                               own.v[0] + (run.v[1] - own.v[1]) * 4096, 0, 0, 0)
+                         .rc,
+                     -EPIPE);
+    puppet_expect_crash(&thief, "not granted");
+    assert_int_equal(puppet_destroy(&thief), 0);
+    assert_int_equal(puppet_destroy(&d), 0);
+    for (int i = 0; i < 500; i++) {
+        struct weir_hv_dominfo info;
+
+        if (weir_hvctl_info(world.ctl, domid, &info) == -ENOENT)
+            break;
+        usleep(10000);
+    }
+    next = puppet_start(
+        &world, (struct weir_hv_create){.name = "driver", .domid = domid});
+    run = keep_new(&next, KEY, 4);
+    assert_int_equal(puppet_peek(&next, run.v[0]), 0);
+    assert_int_equal(puppet_destroy(&next), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(kept_pages_come_back_as_they_were, clear),
         cmocka_unit_test_teardown(a_kept_page_is_out_of_reach_until_asked_for,
+                                  clear),
+        cmocka_unit_test_teardown(what_is_kept_is_for_the_same_domain_alone,
                                   clear),
         cmocka_unit_test_teardown(nothing_else_of_the_dead_is_left, clear),
         cmocka_unit_test_teardown(ports_and_grants_of_others_are_taken_up_again,

@@ -13,7 +13,18 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
+
 static struct hv_world world;
+
+/* HV_TEST: the names of tests, with wildcards. */
+__attribute__((constructor)) static inline void choose(void)
+{
+    const char *names = getenv("HV_TEST");
+
+    if (names && *names)
+        cmocka_set_test_filter(names);
+}
 
 static inline int setup(void **state)
 {

@@ -150,19 +150,15 @@ static struct dom *free_slot(struct lab *l)
     return NULL;
 }
 
-struct dom *dom_start(struct lab *l, const struct dom_how *how)
+static int start_program(struct lab *l, struct dom *d,
+                         const struct dom_how *how, int hv_fd)
 {
-    char name[32];
-    struct dom *d = free_slot(l);
-    int sv[2], res[2], hv_fd;
     static unsigned serial;
-    snprintf(name, sizeof(name), "puppet%u", serial++);
-    struct weir_hv_create c = {.name = name, .max_frames = 256};
-    if (!d || weir_hvctl_create(l->ctl, &c, &d->id, &hv_fd))
-        return NULL;
+    int sv[2], res[2];
+    serial++;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) ||
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, res))
-        return NULL;
+        return -errno;
     /* nobody else's, nor of another weir-hv's domains */
     unsigned uid = how->stay_root
                        ? 0
@@ -177,7 +173,31 @@ struct dom *dom_start(struct lab *l, const struct dom_how *how)
     d->resource = res[0];
     d->ready = dom_answer(d, 5000);
     d->one_window = d->last.v[1];
-    return d;
+    return 0;
+}
+
+struct dom *dom_start(struct lab *l, const struct dom_how *how)
+{
+    char name[32];
+    struct dom *d = free_slot(l);
+    int hv_fd;
+    static unsigned serial;
+    snprintf(name, sizeof(name), "puppet%u", serial++);
+    struct weir_hv_create c = {.name = name, .max_frames = 256};
+    if (!d || weir_hvctl_create(l->ctl, &c, &d->id, &hv_fd))
+        return NULL;
+    return start_program(l, d, how, hv_fd) ? NULL : d;
+}
+
+int dom_revive(struct lab *l, struct dom *d, const struct dom_how *how)
+{
+    int hv_fd, rc;
+    end_dom(d);
+    rc = weir_hvctl_revive(l->ctl, d->id, &hv_fd);
+    if (rc)
+        return rc;
+    d->reaped = false;
+    return start_program(l, d, how, hv_fd);
 }
 
 void dom_order(struct dom *d, enum puppet_op op, const int64_t a[7])

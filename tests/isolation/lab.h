@@ -60,6 +60,8 @@ bool lab_neighbour_well(struct lab *l);
 
 /* NULL: not even started.  Else look at ->ready. */
 struct dom *dom_start(struct lab *l, const struct dom_how *how);
+/* A new program for one that crashed; d->ready as after dom_start. */
+int dom_revive(struct lab *l, struct dom *d, const struct dom_how *how);
 int64_t dom_tell(struct dom *d, enum puppet_op op, const int64_t a[7]);
 #define TELL(d, op, ...) dom_tell((d), (op), (int64_t[7]){__VA_ARGS__})
 /* Sends the order and does not wait; dom_answer waits for ms. */

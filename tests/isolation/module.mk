@@ -24,7 +24,9 @@ $(call helper,isolation-hv-broken,hypervisor/main.c $(ISO)/break_pagewin.c \
 	$(ISO)/break_verify.c $(ISO)/break_verify_maps.c \
 	$(ISO)/break_verify_fds.c $(ISO)/break_memory.c $(ISO)/break_frames.c \
 	$(ISO)/break_vm_mem.c $(ISO)/break_vm_p2m.c $(ISO)/break_vm_access.c \
-	$(ISO)/break_vm_seccomp.c,weir-hvcore)
+	$(ISO)/break_vm_seccomp.c $(ISO)/break_domain_end.c \
+	$(ISO)/break_domain_revive.c $(ISO)/break_hyper_mem.c \
+	$(ISO)/break_keep.c,weir-hvcore)
 $(call helper,isolation-runner,$(ISO)/runner.c $(ISO)/lab.c $(ISO)/calls.c \
 	$(ISO)/grants.c $(ISO)/seals.c $(ISO)/death.c $(ISO)/pin.c,\
 	weir-hvclient,$(SEAL_LIBS))

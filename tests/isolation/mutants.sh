@@ -40,6 +40,7 @@ mutant readonly - write-to-readonly kernel-write-to-readonly
 mutant check - unmap-claimed-but-not-done
 mutant punch - pinned-frame
 # death
+mutant wait - io-of-the-dead
 mutant verify-kept keep hv-killed
 mutant - pdeath parent-killed
 # the seal, seen from outside
@@ -55,12 +56,12 @@ mutant misaligned - seal-aligned-window
 # the seal, from inside
 mutant - close seal-inherited-descriptor
 mutant verify-tasks filter call-madvise-remove
-# VM domains: their tests (tests/e2e/vm_*.c), with a rule of weir-hv taken out.
-vm_mutant() {
+# Other tests (tests/e2e), with a rule of weir-hv taken out.
+e2e_mutant() {
     local rule=$1 program=$2
     shift 2
     for test in "$@"; do
-        VM_TEST=$test WEIR_BREAK=$rule HV=$B/tests/isolation-hv-broken \
+        VM_TEST=$test HV_TEST=$test WEIR_BREAK=$rule HV=$B/tests/isolation-hv-broken \
             timeout 60 "$B/tests/$program" >"$log" 2>&1
         if [ $? = 77 ]; then
             echo "skip  without $rule: $(tail -n 1 "$log")"
@@ -74,19 +75,23 @@ vm_mutant() {
         fi
     done
 }
-vm_mutant vm-unmap vm_grants nothing_is_seen_after_the_unmap \
+e2e_mutant kept hv_revive a_kept_page_is_out_of_reach_until_asked_for
+e2e_mutant keeper hv_revive what_is_kept_is_for_the_same_domain_alone
+e2e_mutant rest hv_revive nothing_else_of_the_dead_is_left
+e2e_mutant zero hv_revive nothing_else_of_the_dead_is_left
+e2e_mutant vm-unmap vm_grants nothing_is_seen_after_the_unmap \
     a_vm_page_appears_alone_in_a_vm
-vm_mutant vm-unmap vm_watch an_unmapped_page_is_gone_for_all_vcpus \
+e2e_mutant vm-unmap vm_watch an_unmapped_page_is_gone_for_all_vcpus \
     a_dead_granters_page_is_not_followed a_page_given_back_is_gone_for_all_vcpus
-vm_mutant vm-span vm_grants a_process_page_appears_alone_in_a_vm \
+e2e_mutant vm-span vm_grants a_process_page_appears_alone_in_a_vm \
     a_vm_page_appears_alone_in_a_vm a_page_over_own_ram_replaces_that_page_alone
-vm_mutant vm-readonly vm_grants a_read_only_page_is_not_written
-vm_mutant vm-access vm_grants a_read_only_page_is_not_written
-vm_mutant vm-p2m vm_grants a_vm_page_appears_alone_in_a_process \
+e2e_mutant vm-readonly vm_grants a_read_only_page_is_not_written
+e2e_mutant vm-access vm_grants a_read_only_page_is_not_written
+e2e_mutant vm-p2m vm_grants a_vm_page_appears_alone_in_a_process \
     a_vm_page_appears_alone_in_a_vm
-vm_mutant "vm-foreign owner" vm_grants what_is_no_ram_of_its_own_is_not_granted
-vm_mutant owner vm_grants what_is_no_ram_of_its_own_is_not_granted
-vm_mutant vm-memfd vm_stages only_ram_is_loaded_and_only_from_a_memfd
-vm_mutant vm-seccomp vm_life a_guests_threads_are_confined
+e2e_mutant "vm-foreign owner" vm_grants what_is_no_ram_of_its_own_is_not_granted
+e2e_mutant owner vm_grants what_is_no_ram_of_its_own_is_not_granted
+e2e_mutant vm-memfd vm_stages only_ram_is_loaded_and_only_from_a_memfd
+e2e_mutant vm-seccomp vm_life a_guests_threads_are_confined
 echo "$killed mutants found, $survived not"
 [ "$survived" = 0 ]

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * A page pinned by O_DIRECT I/O outlives its unmap.  The frame's next owner
- * must not see what the device writes.
+ * must not see what the device writes.  Nor is a domain dead before such I/O is
+ * over.
  *
  * The slow device is a loop device whose reads the blkio controller holds
  * back for the attacker's cgroup.
@@ -158,22 +159,94 @@ static bool pinned(struct lab *l, struct slow_disk *s)
     return true;
 }
 
-static bool pinned_frame(struct lab *l)
+/* A driver domain dies while the disk reads into a page it maps and into one
+ * it kept.  When it is said to be dead that is over, and neither changes under
+ * those who go on with them.  It dies by a signal; or by a touch, and then
+ * weir-hv is the first to know. */
+static bool dead_io(struct lab *l, struct slow_disk *s, bool touch)
+{
+    char procs[128], reason[160];
+    int64_t device;
+    memset(&device, DEVICE_BYTE, sizeof(device));
+    snprintf(procs, sizeof(procs), "%s/cgroup.procs", s->group);
+    const struct dom_how how = {.allow = WEIR_SEAL_AIO | WEIR_SEAL_FILE |
+                                         WEIR_SEAL_FD_RECV,
+                                .cgroup_procs = procs};
+    struct dom *front = dom_start(l, &(struct dom_how){0});
+    struct dom *driver = dom_start(l, &how);
+    CHECK(front && driver && !front->ready && !driver->ready, "no domain");
+    dom_send_fd(driver, s->fd);
+    int64_t fd = TELL(driver, P_RECV_FD);
+    int64_t frame = TELL(front, P_ALLOC, 1);
+    TELL(front, P_GRANT, 9, driver->id, frame, 0);
+    CHECK(!TELL(driver, P_MAP, front->id, 9, 0), "map");
+    int64_t scratch = TELL(driver, P_ALLOC, 1);
+    int64_t kept = TELL(driver, P_KEEP, 1, 1);
+    CHECK(fd > 0 && frame > 0 && scratch > 0 && kept > 0, "set-up");
+    CHECK(TELL(driver, P_AIO_READ, scratch, 0, fd, 0) == 1, "submit");
+    CHECK(TELL(driver, P_AIO_WAIT) == 4096, "first read");
+    CHECK(TELL(driver, P_AIO_READ, frame, 0, fd, 4096) == 1, "submit");
+    CHECK(TELL(driver, P_AIO_READ, kept, 0, fd, 8192) == 1, "submit");
+    if (touch)
+        dom_order(driver, P_READ, (int64_t[7]){kept + 1, 0});
+    else
+        kill(driver->pid, SIGKILL);
+    CHECK(dom_crashed(l, driver, reason), "not dead: %s", reason);
+    CHECK(TELL(front, P_READ, frame, 0) == device,
+          "said to be dead before its I/O was over");
+    TELL(front, P_WRITE, frame, 0, 0x1234);
+    CHECK(!dom_revive(l, driver, &(struct dom_how){0}) && !driver->ready,
+          "not revived");
+    CHECK(TELL(driver, P_KEEP, 1, 1) == kept && driver->last.v[1] == 1,
+          "nothing kept");
+    CHECK(TELL(driver, P_READ, kept, 0) == device,
+          "revived before the dead one's I/O was over");
+    TELL(driver, P_WRITE, kept, 0, 0x5678);
+    usleep(2500000);
+    CHECK(TELL(front, P_READ, frame, 0) == 0x1234 &&
+              TELL(driver, P_READ, kept, 0) == 0x5678,
+          "the dead one's device wrote after its death");
+    return true;
+}
+
+static bool dead_by_touch(struct lab *l, struct slow_disk *s)
+{
+    return dead_io(l, s, true);
+}
+
+static bool dead_by_signal(struct lab *l, struct slow_disk *s)
+{
+    return dead_io(l, s, false);
+}
+
+static bool with_disk(struct lab *l, const char *name,
+                      bool (*run)(struct lab *l, struct slow_disk *s))
 {
     struct slow_disk s;
     if (disk_make(&s)) {
         disk_end(&s);
-        printf("      pinned-frame needs a loop device and the blkio "
-               "controller\n");
+        printf("      %s needs a loop device and the blkio controller\n", name);
         return true;
     }
-    bool ok = pinned(l, &s);
+    bool ok = run(l, &s);
     lab_clear(l);
     disk_end(&s);
     return ok;
 }
 
+static bool pinned_frame(struct lab *l)
+{
+    return with_disk(l, "pinned-frame", pinned);
+}
+
+static bool io_of_the_dead(struct lab *l)
+{
+    return with_disk(l, "io-of-the-dead", dead_by_touch) &&
+           with_disk(l, "io-of-the-dead", dead_by_signal);
+}
+
 const struct attack pin_attacks[] = {
     {"pinned-frame", pinned_frame},
+    {"io-of-the-dead", io_of_the_dead},
     {NULL, NULL},
 };

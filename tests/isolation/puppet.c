@@ -99,6 +99,17 @@ static int64_t unmap(struct puppet *p, const int64_t *a)
     return rc ? rc : op.status;
 }
 
+static void keep(struct puppet *p, const int64_t *a, int64_t *v)
+{
+    void *page = NULL;
+    bool found = false;
+    v[0] = p->port->ops->keep(p->port, (uint64_t)a[0], (unsigned)a[1], &page,
+                              &found);
+    if (!v[0])
+        v[0] = (int64_t)p->port->ops->frame(p->port, page);
+    v[1] = found;
+}
+
 static int64_t claim(struct puppet *p, const int64_t *a)
 {
     struct weir_process_msg m = {.op = WEIR_HV_UNMAP,
@@ -210,6 +221,9 @@ static bool obey_memory(struct puppet *p, const struct puppet_order *o,
         v[0] = p->port->ops->alloc_pages(p->port, (unsigned)a[0], &page);
         if (!v[0])
             v[0] = (int64_t)p->port->ops->frame(p->port, page);
+        return true;
+    case P_KEEP:
+        keep(p, a, v);
         return true;
     case P_FREE:
         p->port->ops->free_pages(p->port, at(p, a[0], 0), (unsigned)a[1]);

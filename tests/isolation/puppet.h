@@ -30,6 +30,7 @@ enum puppet_op {
     P_AIO_READ, /* frame, read-only, descriptor, offset */
     P_AIO_WAIT, /* -> result of the one in flight */
     P_MALLOC,   /* rounds: grow, shrink, free -> 0 */
+    P_KEEP,     /* key, count -> frame, found */
 };
 
 struct puppet_order {
