@@ -161,8 +161,9 @@ uint64_t fuzz_pointer(struct fuzz_cpu *f, const void *arg)
         return (fuzz_readable(f) | 0xfff) - fuzz_below(f, 64);
     case 2: /* a foreign page, or where one was */
         return fuzz_readable(f) + fuzz_below(f, 4000);
-    case 3:
-        return (uintptr_t)arg + fuzz_below(f, 64);
+    case 3: /* other words are read than were meant, its own pages' numbers */
+        return f->config->reckless ? (uintptr_t)arg + fuzz_below(f, 64)
+                                   : (uintptr_t)arg;
     case 4:
         return f->config->reckless ? fuzz_random(f) >> fuzz_below(f, 64)
                                    : (uintptr_t)arg;

@@ -199,7 +199,6 @@ static void make_vcpu(struct fuzz_cpu *f, struct fuzz_call *c, uint8_t *arg)
 {
     uint64_t *word = (void *)arg;
 
-    /* What a pointer a little further on reads may be an area's address. */
     for (unsigned i = 0; i < 20; i++)
         word[i] = fuzz_one_in(f, 2) ? fuzz_gfn(f) : spare(f, fuzz_u64(f));
     c->a[0] = fuzz_one_in(f, 20) ? fuzz_u64(f) : fuzz_below(f, 14);
