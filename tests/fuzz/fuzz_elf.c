@@ -91,6 +91,23 @@ static void check_plan(const struct weir_ld_plan *p,
     }
 }
 
+/* What fits at all fits into what it is said to need, and into no MiB less. */
+static void check_needs(struct weir_ld_vm vm, const struct weir_ld_elf *e)
+{
+    struct weir_ld_plan plan;
+    struct weir_ld_why why;
+    uint64_t mib;
+
+    vm.ram_pages = WEIR_LD_MAX_PAGES;
+    if (weir_ld_place(e, &vm, &plan, &why))
+        return;
+    mib = weir_ld_needs(e, vm.has_ramdisk ? vm.ramdisk_size : 0);
+    vm.ram_pages = mib << 8;
+    check(weir_ld_place(e, &vm, &plan, &why) == 0);
+    vm.ram_pages -= 1 << 8;
+    check(weir_ld_place(e, &vm, &plan, &why) != 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct weir_ld_why why = {0};
@@ -115,6 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (rc == 0) {
         check_elf(&elf, size);
         check_stubs(copy, size, &elf);
+        check_needs(vm, &elf);
         rc = weir_ld_place(&elf, &vm, &plan, &why);
         if (rc == 0)
             check_plan(&plan, &vm, &elf);
