@@ -8,10 +8,12 @@
 . "$lab_here/weir.sh"
 . "$lab_here/kvm.sh"
 . "$lab_here/guest.sh"
+. "$lab_here/fio.sh"
 part=${1:-stock}
 mode=${2:-k}
 lab_begin "drivervm-$part"
-lab_guest tree fio
+lab_guest tree
+lab_fio "$lab_dir/tree"
 lab_ext4 "$lab_dir/tree" "$lab_dir/root.img" 384M
 lab_guest_initrd
 lab_guest_driver driver "$part"

@@ -7,9 +7,11 @@
 . "$lab_here/weir.sh"
 . "$lab_here/kvm.sh"
 . "$lab_here/guest.sh"
+. "$lab_here/fio.sh"
 mode=${1:-s}
 lab_begin "linux-$mode"
-lab_guest tree fio
+lab_guest tree
+lab_fio "$lab_dir/tree"
 lab_ext4 "$lab_dir/tree" "$lab_dir/root.img" 384M
 lab_guest_initrd
 head -c 64M /dev/urandom >"$lab_dir/data.img"

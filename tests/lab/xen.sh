@@ -5,10 +5,12 @@
 # the example kernel, a PVH guest, on the stock kernel's own backends.
 . "$(dirname "$0")/lab.sh"
 . "$lab_here/xentools.sh"
+. "$lab_here/fio.sh"
 lab_begin xen
 guest=$lab_dir/guest
 lab_root guest "$lab_here/in/xen_guest.sh"
-lab_bin "$guest" fio head ip modprobe sha256sum
+lab_fio "$guest"
+lab_bin "$guest" head ip modprobe sha256sum
 lab_modules "$guest" xen-blkfront xen-netfront ext4
 lab_pack "$guest"
 
