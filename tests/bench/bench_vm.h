@@ -54,7 +54,7 @@ double bench_vm_number(int console, const char *name);
 bool bench_vm_creation(struct bench_vm *b, unsigned run);
 void bench_vm_calls(struct bench_vm *b, unsigned run);
 void bench_vm_events(struct bench_vm *b, unsigned run);
-void bench_vm_memory(struct bench_vm *b, unsigned run);
+void bench_vm_memory(struct bench_vm *b);
 /* bench_vm_dev.c: */
 void bench_vm_drivers(struct bench_vm *b);
 void bench_vm_blk(struct bench_vm *b, unsigned run);

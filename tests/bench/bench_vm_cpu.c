@@ -202,8 +202,8 @@ static bool one_more(struct launch *m, unsigned number)
 }
 
 /* In a weir-hv that begins here: allocators keep much of what was once in use.
- * The registry is the only other domain. */
-void bench_vm_memory(struct bench_vm *b, unsigned run)
+ * The registry is the only other domain.  Pages are no times: one run. */
+void bench_vm_memory(struct bench_vm *b)
 {
     static const struct {
         enum bench_vm_what what;
@@ -217,7 +217,8 @@ void bench_vm_memory(struct bench_vm *b, unsigned run)
         while (ok && vms < all[i].vms) {
             ok = one_more(m, ++vms);
         }
-        b->weir[all[i].what][run] = ok ? resident_mib(m->hv_pid) : -1;
+        for (unsigned run = 0; run < BENCH_RUNS; run++)
+            b->weir[all[i].what][run] = ok ? resident_mib(m->hv_pid) : -1;
     }
     launch_stop(m);
 }
