@@ -2,6 +2,7 @@
 # ends with "N passed, N failed, N skipped".
 
 $(call helper,kvm_caps,tests/lab/kvm_caps.c,)
+$(call script,tests/lab/run_test.sh)
 
 LABS := host linux drivervm
 LAB_PROGRAMS := $(patsubst %,$(B)/tests/%,webguest kvm_caps hv_puppet \

@@ -1,9 +1,10 @@
 #!/bin/bash
 # run.sh NAME[:PART]...: labs, several at a time, begun in the order given.
 #
-#   LAB_JOBS   how many at a time (2, as far as processors and memory go)
-#   LAB_UNTIL  a time as `date +%s` gives it: what has not begun a while before
-#              is skipped, what runs then is ended and skipped
+#   LAB_JOBS      how many at a time (2, as far as processors and memory go)
+#   LAB_SCRIPTS   where NAME.sh are (tests/lab)
+#   LAB_UNTIL     a time as `date +%s` gives it: what has not begun a while before
+#                 is skipped, what runs then is ended and skipped
 #
 # Each part's words go to B/lab/NAME-PART.out.  One that fails runs once more,
 # as tests/run.sh has it with tests: machines are shared, and a processor under
@@ -14,6 +15,7 @@ B=${B:-build}
 export B
 logs=$B/lab
 mkdir -p "$logs" || exit 1
+scripts=${LAB_SCRIPTS:-tests/lab}
 needs=150 # s; with less left a lab is not begun
 tally=${WEIR_TALLY:-}
 unset WEIR_TALLY
@@ -46,7 +48,7 @@ begin() { # PART
     local name=${1%%:*} part=${1#*:} file=$logs/${1/:/-}
     [ "$part" != "$name" ] || part=all
     : >"$file.tally"
-    WEIR_TALLY=$file.tally bash "tests/lab/$name.sh" "$part" \
+    WEIR_TALLY=$file.tally bash "$scripts/$name.sh" "$part" \
         >"$file.out" 2>&1 </dev/null &
     part_of[$!]=$1
     began[$1]=$SECONDS
@@ -93,7 +95,7 @@ reap() {
 }
 
 queue=("$@")
-if ! why=$(sh tests/install-packages.sh lab 2>&1); then
+if [ -z "${LAB_SCRIPTS:-}" ] && ! why=$(sh tests/install-packages.sh lab 2>&1); then
     for lab in "${queue[@]}"; do
         skip "$lab" "$(echo "$why" | tail -n 1)"
     done
