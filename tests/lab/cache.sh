@@ -44,7 +44,7 @@ lab_fetch() { # PACKAGE=VERSION FOLDER
     local tmp
     tmp=$(mktemp -d "$lab_cache/new.XXXXXX") || return 1
     (cd "$tmp" && echo "downloading $1" &&
-        timeout 600 apt-get -q -o Acquire::Retries=3 download "$1" &&
+        timeout "$(lab_left 600)" apt-get -q -o Acquire::Retries=3 download "$1" &&
         mkdir files && dpkg-deb -x ./*.deb files && mv files "$2") \
         >"$lab_cache/fetch.log" 2>&1
     rm -rf "$tmp"

@@ -35,6 +35,14 @@ lab_skip() {
     exit 77
 }
 
+# Seconds that something may take: N, or what is left until LAB_UNTIL.
+lab_left() { # N
+    local n=$((${LAB_UNTIL:-9999999999} - $(date +%s)))
+    [ "$n" -lt "$1" ] || n=$1
+    [ "$n" -gt 1 ] || n=1
+    echo "$n"
+}
+
 lab_cleanup() {
     trap - EXIT
     [ -z "$lab_tail" ] || kill "$lab_tail" 2>/dev/null
