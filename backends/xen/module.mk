@@ -17,4 +17,6 @@ $(call test,test_xen_manager,tests/unit/test_xen_manager.c,$(XEN_TEST_LIBS),\
 	-Xlinker --wrap=weir_tap_create)
 $(call test,test_xen_life,tests/unit/test_xen_life.c,$(XEN_TEST_LIBS),\
 	-Xlinker --wrap=weir_tap_create)
+$(call test,test_xen_pair,tests/unit/test_xen_pair.c,$(XEN_TEST_LIBS),\
+	-Xlinker --wrap=weir_tap_create)
 endif
