@@ -62,3 +62,14 @@ $(call variant_prog,steps,weir-blkback-steps,backends/blk/main.c $(BLK_STEPS) \
 	$(STEPS_COMMON),$(BLK_PROG_LIBS),-laio $$(HVCLIENT_LIBS))
 $(call variant_prog,nolog,weir-blkback-nolog,backends/blk/main.c \
 	backends/blk/inflight.c,$(BLK_PROG_LIBS),-laio $$(HVCLIENT_LIBS))
+
+# The backend dies between any two steps; and a successor that has no log.
+CRASH_RIG := $(addprefix tests/unit/,crash_rig.c crash_front.c fake_qthread.c)
+CRASH_LIBS := weir-blkback weir-back weir-fakestore weir-xsd weir-store \
+	weir-xshosted weir-xenbus weir-fakeport weir-hvclient weir-ring
+CRASH_LDLIBS := -laio $$(HVCLIENT_LIBS) -lcmocka
+$(call variant_prog,steps,test_blk_crash,tests/unit/test_blk_crash.c $(CRASH_RIG) \
+	$(BLK_STEPS),$(CRASH_LIBS),$(CRASH_LDLIBS))
+$(call variant_prog,nologsteps,test_blk_crash_nolog,tests/unit/test_blk_crash_nolog.c \
+	$(CRASH_RIG) $(BLK_STEPS),$(CRASH_LIBS),$(CRASH_LDLIBS))
+TESTS += $(B)/tests/test_blk_crash $(B)/tests/test_blk_crash_nolog

@@ -19,3 +19,4 @@ variant_prog = $(eval $(call variant_prog_,$(strip $(1)),$(strip $(2)),$(3),$(4)
 
 $(call variant,steps,-DWEIR_CRASH_STEPS)
 $(call variant,nolog,-DWEIR_NO_LOG)
+$(call variant,nologsteps,-DWEIR_NO_LOG -DWEIR_CRASH_STEPS)

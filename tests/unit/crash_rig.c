@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The crash rig: a machine, a backend program and its successors, the process
+ * of a case.
+ */
+#include "tests/unit/crash_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backends/common/crash_point.h"
+#include "backends/common/stats.h"
+#include "tests/unit/fake_qthread.h"
+
+#define FPATH "/local/domain/5/device/vbd/51712"
+#define BPATH "/local/domain/2/backend/vbd/5/51712"
+#define IDLE  10000 /* pauses in which nothing moves: something was lost */
+
+static const struct weir_back_class *const classes[] = {&weir_vbd_class};
+
+/* ---- of the case's process ---- */
+
+static jmp_buf death;
+static uint64_t left; /* passages of points; 0: none kills */
+static uint64_t passed;
+static bool quiet_case;
+
+void weir_crash_point(void)
+{
+    passed++;
+    if (left != 0 && --left == 0)
+        longjmp(death, 1);
+}
+
+void rig_wrong(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    if (!quiet_case) {
+        vfprintf(stderr, fmt, ap);
+        fputc('\n', stderr);
+    }
+    va_end(ap);
+    _exit(RIG_WRONG);
+}
+
+uint32_t rig_random(struct rig *r, uint32_t below)
+{
+    r->random = r->random * 1664525u + 1013904223u;
+    return (uint32_t)((uint64_t)(r->random >> 8) * below >> 24);
+}
+
+void rig_set(struct rig *r, const char *dir, const char *key, const char *value,
+             domid_t owner, domid_t reader)
+{
+    char path[160];
+
+    snprintf(path, sizeof(path), "%s%s%s", dir, key[0] != '\0' ? "/" : "", key);
+    RIG_CHECK(weir_fake_store_set(r->store, path, value) == 0 &&
+                  weir_fake_store_own(r->store, path, owner, reader) == 0,
+              "registry: %s", path);
+}
+
+static unsigned state_of(struct rig *r, const char *path)
+{
+    char value[16] = "";
+
+    weir_fake_store_get(r->store, path, value, sizeof(value));
+    return (unsigned)atoi(value);
+}
+
+static void make_registry(struct rig *r)
+{
+    char n[16];
+
+    snprintf(n, sizeof(n), "%u", r->c->queues);
+    rig_set(r, "/local/domain/2/backend", "", "", 2, 5);
+    rig_set(r, "/local/domain/2/backend/vbd", "", "", 2, 5);
+    rig_set(r, "/local/domain/2/backend/vbd/5", "", "", 2, 5);
+    rig_set(r, FPATH, "", "", 5, 2);
+    rig_set(r, FPATH, "state", "1", 5, 2);
+    rig_set(r, BPATH, "", "", 2, 5);
+    rig_set(r, BPATH, "frontend", FPATH, 2, 5);
+    rig_set(r, BPATH, "frontend-id", "5", 2, 5);
+    rig_set(r, BPATH, "state", "1", 2, 5);
+    for (unsigned i = 0; i < r->c->queues; i++)
+        rig_front_open(r, i);
+    if (r->c->queues > 1)
+        rig_set(r, FPATH, "multi-queue-num-queues", n, 5, 2);
+    snprintf(n, sizeof(n), "%u", r->c->order);
+    if (r->c->order > 0)
+        rig_set(r, FPATH, "ring-page-order", n, 5, 2);
+    rig_set(r, FPATH, "feature-persistent", r->c->persistent ? "1" : "0", 5, 2);
+}
+
+static void make_machine(struct rig *r)
+{
+    r->random = r->c->seed;
+    r->fd = memfd_create("weir-crash", MFD_CLOEXEC);
+    RIG_CHECK(r->fd >= 0 && ftruncate(r->fd, RIG_DISK) == 0, "no image");
+    r->machine = weir_fake_machine_new(768);
+    r->fport = weir_fake_domain_add(r->machine, 5, 0);
+    r->bport = weir_fake_domain_add(r->machine, 2, 0);
+    if (r->c->max_maps != 0)
+        weir_fake_set_max_maps(r->bport, r->c->max_maps);
+    RIG_CHECK(weir_fake_store_new(&r->store) == 0 &&
+                  weir_gnttab_init(&r->gnttab, r->fport) == 0,
+              "no machine");
+    make_registry(r);
+}
+
+/* ---- a program: until it dies, or all is answered ---- */
+
+struct program {
+    struct weir_xs xs;
+    struct weir_stats_page stats;
+    struct weir_blk_options options;
+    struct weir_qpool *pool;
+    struct weir_backend *be;
+};
+
+static void start(struct rig *r, struct program *p, bool resume)
+{
+    struct weir_backend_config cfg = {.port = r->bport,
+                                      .xs = &p->xs,
+                                      .resource_fd = -1,
+                                      .classes = classes,
+                                      .nclasses = 1,
+                                      .stats = &p->stats,
+                                      .context = &p->options};
+    struct weir_resource res = {.magic = WEIR_RES_MAGIC,
+                                .version = WEIR_RES_VERSION,
+                                .op =
+                                    resume ? WEIR_RES_RESUME : WEIR_RES_ATTACH,
+                                .cls = WEIR_RES_VBD,
+                                .frontend = 5,
+                                .devid = 51712,
+                                .nfds = 1};
+    int fd = dup(r->fd);
+
+    memset(p, 0, sizeof(*p));
+    weir_stats_take_over(&p->stats, 1);
+    p->options.faults = &r->c->faults;
+    res.vbd.engine = r->c->engine;
+    res.vbd.sector_size = 512;
+    res.vbd.queues = RIG_QUEUES;
+    res.vbd.iops = r->c->iops;
+    res.vbd.flags = WEIR_VBD_DISCARD;
+    /* A process that ends with contexts of the kernel's waits long. */
+    RIG_CHECK(weir_fake_store_connect(r->store, &p->xs, 2) == 0 &&
+                  weir_qpool_new(RIG_QUEUES,
+                                 r->c->engine == WEIR_VBD_LIBAIO
+                                     ? weir_blk_aio_prepare
+                                     : NULL,
+                                 weir_blk_aio_unprepare, &p->pool) == 0,
+              "no program");
+    cfg.pool = p->pool;
+    RIG_CHECK(weir_backend_new(&cfg, &p->be) == 0 &&
+                  weir_backend_give(p->be, &res, &fd, 1) == 0,
+              "no backend");
+    if (!resume)
+        return;
+    res.op = WEIR_RES_RESUMED;
+    res.nfds = 0;
+    weir_backend_give(p->be, &res, NULL, 0);
+}
+
+static void control(struct program *p)
+{
+    for (unsigned i = 0; i < 3; i++)
+        RIG_CHECK(weir_backend_step(p->be, 0) == 0, "registry connection");
+}
+
+/* The frontend's part of coming up. */
+static void connect_front(struct rig *r, struct program *p)
+{
+    control(p);
+    if (state_of(r, FPATH "/state") == WEIR_XENBUS_CONNECTED)
+        return;
+    if (state_of(r, FPATH "/state") < WEIR_XENBUS_INITIALISED) {
+        RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_INIT_WAIT,
+                  "the backend is not in InitWait");
+        rig_set(r, FPATH, "state", "3", 5, 2);
+        control(p);
+    }
+    RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_CONNECTED,
+              "the backend is not Connected");
+    rig_set(r, FPATH, "state", "4", 5, 2);
+    control(p);
+}
+
+static bool finished(const struct rig *r)
+{
+    for (unsigned i = 0; i < r->c->queues; i++)
+        if (r->front[i].answered < r->c->requests)
+            return false;
+    return true;
+}
+
+static void live(struct rig *r, struct program *p)
+{
+    unsigned idle = 0;
+
+    connect_front(r, p);
+    while (!finished(r)) {
+        bool moved = false;
+
+        for (unsigned i = 0; i < r->c->queues; i++)
+            moved |= rig_front_step(&r->front[i]);
+        fake_qthreads_run(p->pool);
+        idle = moved ? 0 : idle + 1;
+        if (idle > 100) /* the kernel's work, and limits, take time */
+            usleep(200);
+        RIG_CHECK(idle < IDLE, "nothing moves: %u and %u in flight",
+                  r->front[0].inflight, r->front[1].inflight);
+    }
+    control(p);
+    RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_CONNECTED,
+              "the backend is not Connected any more");
+}
+
+/* Frontend and backend part in order, and nothing is left of either. */
+static void end(struct rig *r, struct program *p)
+{
+    for (unsigned i = 0; i < r->c->queues; i++)
+        rig_front_verify(&r->front[i]);
+    rig_set(r, FPATH, "state", "6", 5, 2);
+    control(p);
+    RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_CLOSED, "not Closed");
+    RIG_CHECK(weir_fake_pages(r->bport) == 0 &&
+                  weir_fake_mapped(r->bport) == 0 &&
+                  weir_fake_ports(r->bport) == 0,
+              "the backend keeps %u pages, %u mappings, %u ports",
+              weir_fake_pages(r->bport), weir_fake_mapped(r->bport),
+              weir_fake_ports(r->bport));
+}
+
+static int run(const struct rig_case *c, uint64_t at)
+{
+    static struct rig r; /* not in registers when the program dies */
+    static struct program p;
+    static volatile bool died;
+
+    r.c = c;
+    make_machine(&r);
+    left = at;
+    if (setjmp(death) != 0) {
+        died = true;
+        weir_fake_store_disconnect(r.store, &p.xs);
+        weir_fake_domain_revive(r.bport);
+        left = c->again ? 1 + rig_random(&r, 300) : 0;
+    }
+    start(&r, &p, died);
+    live(&r, &p);
+    left = 0;
+    end(&r, &p);
+    return died ? RIG_GOOD : RIG_OVER;
+}
+
+enum rig_result rig_run(const struct rig_case *c, uint64_t at, bool quiet)
+{
+    int status;
+    pid_t pid;
+
+    fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        struct rlimit none = {0, 0};
+
+        setrlimit(RLIMIT_CORE, &none);
+        quiet_case = quiet;
+        _exit(run(c, at));
+    }
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
+        WEXITSTATUS(status) > RIG_BROKEN)
+        return RIG_BROKEN;
+    return (enum rig_result)WEXITSTATUS(status);
+}

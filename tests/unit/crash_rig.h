@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A block backend that dies at a chosen point and is started again, and a
+ * frontend that does not know of it: in one thread, so that a case is the same
+ * each time.  Linked with objects built with -DWEIR_CRASH_STEPS.
+ *
+ * Each case runs in a process of its own, which also takes away what a dead
+ * program leaves.
+ */
+#ifndef WEIR_TESTS_UNIT_CRASH_RIG_H
+#define WEIR_TESTS_UNIT_CRASH_RIG_H
+
+#include "backends/blk/vbd.h"
+#include "ring/blkif_ring.h"
+#include "ring/grant.h"
+#include "tests/unit/fake_port.h"
+#include "tests/unit/fake_store.h"
+
+#define RIG_QUEUES  2
+#define RIG_PAGES   40 /* data pages of a queue */
+#define RIG_REGIONS 16 /* of a queue's part of the disk */
+#define RIG_SPAN    12 /* pages of a region: the longest request */
+#define RIG_IDS     128
+#define RIG_DISK                                                               \
+    ((uint64_t)RIG_QUEUES * RIG_REGIONS * RIG_SPAN * WEIR_PAGE_SIZE)
+
+struct rig_case {
+    const char *name;
+    unsigned queues, order; /* of the ring's pages */
+    bool persistent;
+    enum weir_vbd_engine engine;
+    struct weir_blk_faults faults; /* how I/Os are delayed */
+    unsigned max_maps;             /* of the backend; 0: enough */
+    uint64_t iops;
+    unsigned requests; /* of each queue */
+    uint32_t seed;
+    bool again; /* successors die as well */
+};
+
+enum rig_result {
+    RIG_OVER,  /* the point was never reached; all is well */
+    RIG_GOOD,  /* it died there, and all is well */
+    RIG_WRONG, /* lost, doubled, wrong data, out of order, or seen */
+    RIG_BROKEN /* the process itself died */
+};
+
+/* The backend dies at the at-th point of its life.  what: WRONG is told on
+ * stderr unless quiet. */
+enum rig_result rig_run(const struct rig_case *c, uint64_t at, bool quiet);
+
+/* ---- private to the rig: its frontend (crash_front.c) ---- */
+
+struct rig_req {
+    bool used;
+    uint8_t operation;
+    bool writes, reads, discards, flushes, barrier;
+    unsigned region, npages;
+    uint8_t page[RIG_SPAN];
+    int table; /* page of an indirect request, or -1 */
+    uint64_t id, order;
+};
+
+struct rig_region {
+    bool busy;
+    uint64_t stamp[RIG_SPAN]; /* of each page; 0: zeros */
+};
+
+struct rig_front {
+    struct rig *rig;
+    unsigned index, npages;
+    struct weir_blkif_front_ring ring;
+    void *pages[WEIR_RING_MAX_PAGES];
+    grant_ref_t ref[WEIR_RING_MAX_PAGES];
+    evtchn_port_t evtchn;
+    uint8_t *data;
+    grant_ref_t data_ref[RIG_PAGES];
+    bool busy[RIG_PAGES];
+    struct rig_req req[RIG_IDS];
+    struct rig_region region[RIG_REGIONS];
+    unsigned sent, answered, inflight;
+    bool asleep;
+};
+
+struct rig {
+    const struct rig_case *c;
+    struct weir_fake_machine *machine;
+    struct weir_fake_store *store;
+    struct weir_port *fport, *bport;
+    struct weir_gnttab gnttab;
+    uint32_t random;
+    int fd;
+    struct rig_front front[RIG_QUEUES];
+};
+
+/* The case ends: WRONG. */
+#define RIG_CHECK(ok, ...)                                                     \
+    do {                                                                       \
+        if (!(ok))                                                             \
+            rig_wrong(__VA_ARGS__);                                            \
+    } while (0)
+void rig_wrong(const char *fmt, ...)
+    __attribute__((noreturn, format(printf, 1, 2)));
+uint32_t rig_random(struct rig *r, uint32_t below);
+void rig_set(struct rig *r, const char *dir, const char *key, const char *value,
+             domid_t owner, domid_t reader);
+
+void rig_front_open(struct rig *r, unsigned index);
+/* Send some; take in answers when notified.  True: something moved. */
+bool rig_front_step(struct rig_front *f);
+/* The image holds what was written last. */
+void rig_front_verify(struct rig_front *f);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A block backend that dies between any two of its steps: its successor answers
+ * every request once, with the right data, and the frontend sees nothing.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/unit/crash_rig.h"
+
+/* The points of a life are tried one by one, or every so many: WEIR_CRASH_EACH
+ * in the environment. */
+static uint64_t each(uint64_t otherwise)
+{
+    const char *s = getenv("WEIR_CRASH_EACH");
+
+    return s != NULL && atoi(s) > 0 ? (uint64_t)atoi(s) : otherwise;
+}
+
+static void all_points(const struct rig_case *c, uint64_t stride)
+{
+    uint64_t at = 1;
+
+    for (; at < 100000; at += stride) {
+        enum rig_result got = rig_run(c, at, false);
+
+        if (got == RIG_OVER)
+            break;
+        if (got != RIG_GOOD)
+            fail_msg("%s: dead at point %llu: %s", c->name,
+                     (unsigned long long)at,
+                     got == RIG_WRONG ? "see above" : "the test died");
+    }
+    assert_in_range(at, 100, 99999);
+    printf("%s: %llu points, every %llu\n", c->name, (unsigned long long)at,
+           (unsigned long long)stride);
+}
+
+#define LATE                                                                   \
+    {                                                                          \
+        .delay_every = 3, .delay = 4                                           \
+    }
+
+static void test_every_point_of_a_short_life(void **state)
+{
+    static const struct rig_case c = {.name = "one queue",
+                                      .queues = 1,
+                                      .engine = WEIR_VBD_SYNC,
+                                      .faults = LATE,
+                                      .requests = 60,
+                                      .seed = 1};
+
+    (void)state;
+    all_points(&c, each(1));
+}
+
+static void test_two_queues_rings_of_four_pages_kept_grants(void **state)
+{
+    static const struct rig_case c = {.name = "two queues",
+                                      .queues = 2,
+                                      .order = 2,
+                                      .persistent = true,
+                                      .engine = WEIR_VBD_SYNC,
+                                      .faults = LATE,
+                                      .requests = 90,
+                                      .seed = 2};
+
+    (void)state;
+    all_points(&c, each(7));
+}
+
+static void test_kernel_engine_that_takes_little(void **state)
+{
+    static const struct rig_case c = {
+        .name = "libaio",
+        .queues = 1,
+        .persistent = true,
+        .engine = WEIR_VBD_LIBAIO,
+        .faults = {.delay_every = 2, .delay = 9, .refuse_every = 4},
+        .requests = 60,
+        .seed = 3};
+
+    (void)state;
+    all_points(&c, each(5));
+}
+
+static void test_short_of_room_for_pages(void **state)
+{
+    static const struct rig_case c = {.name = "short of room",
+                                      .queues = 1,
+                                      .engine = WEIR_VBD_SYNC,
+                                      .faults = LATE,
+                                      .max_maps = 1 + RIG_SPAN + 1,
+                                      .requests = 60,
+                                      .seed = 4};
+
+    (void)state;
+    all_points(&c, each(3));
+}
+
+static void test_limited(void **state)
+{
+    static const struct rig_case c = {.name = "limited",
+                                      .queues = 1,
+                                      .engine = WEIR_VBD_SYNC,
+                                      .faults = LATE,
+                                      .iops = 300,
+                                      .requests = 60,
+                                      .seed = 5};
+
+    (void)state;
+    all_points(&c, 10 * each(3));
+}
+
+static void test_successors_that_die_too(void **state)
+{
+    static struct rig_case c = {.name = "again and again",
+                                .queues = 2,
+                                .order = 1,
+                                .engine = WEIR_VBD_SYNC,
+                                .faults = LATE,
+                                .requests = 150,
+                                .again = true};
+
+    (void)state;
+    for (c.seed = 100; c.seed < 100 + 400 / each(5); c.seed++) {
+        uint64_t at = 1 + c.seed * 37 % 400;
+
+        if (rig_run(&c, at, false) != RIG_GOOD)
+            fail_msg("seed %u, dead at point %llu first", c.seed,
+                     (unsigned long long)at);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_point_of_a_short_life),
+        cmocka_unit_test(test_two_queues_rings_of_four_pages_kept_grants),
+        cmocka_unit_test(test_kernel_engine_that_takes_little),
+        cmocka_unit_test(test_short_of_room_for_pages),
+        cmocka_unit_test(test_limited),
+        cmocka_unit_test(test_successors_that_die_too),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
