@@ -172,12 +172,12 @@ lab_ext4() {
 
 # ---- the machine -----------------------------------------------------------
 
-# A machine that lives says a result now and then; LAB_STALL (480) seconds
+# A machine that lives says a result now and then; LAB_STALL (600) seconds
 # without one, or a kernel that says that it hangs, are its end.  SECONDS are the
 # most it may take.  LAB_UNTIL, a time as date +%s gives it, ends a lab as
 # skipped: whoever runs several has used up the time there is.
 lab_watch() {
-    local most=$1 stall=${LAB_STALL:-480}
+    local most=$1 stall=${LAB_STALL:-600}
     local from=$SECONDS last=$SECONDS was=0 now hangs
     hangs='soft lockup - CPU#[0-9]* stuck for ([6-9][0-9]|[0-9]{3,})s'
     while sleep 1 && kill -0 "$lab_pid" 2>/dev/null; do

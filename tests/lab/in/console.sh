@@ -24,7 +24,7 @@ guest_open() {
     weir console "$1" <"/tmp/$1.in" 2>&1 |
         tee "/tmp/$1.con" >/dev/console &
     echo $! >>"/tmp/$1.pids"
-    until_ok "${2:-300}" grep -q '^@ready' "/tmp/$1.con"
+    until_ok "${2:-900}" grep -q '^@ready' "/tmp/$1.con"
 }
 
 guest_close() {

@@ -4,7 +4,7 @@
 . /lab/weir.sh
 . /lab/console.sh
 weir_ready
-until_ok 5 test -b /dev/vdb
+until_ok 60 test -b /dev/vdb
 cat >/tmp/drv.cfg <<EOT
 name="drv"
 type="pvh"
@@ -78,13 +78,13 @@ weir block-list
 weir network-list
 
 check "weir shutdown of the guest" weir shutdown deb
-check "it is down" until_ok 150 guest_is_gone deb
+check "it is down" until_ok 400 guest_is_gone deb
 guest_close deb
 guest_do drv 10 'cat /run/*.log; dmesg | tail -n 20; ip -br link'
 check "its devices are gone from the driver VM" guest_do drv 10 \
     "$(guest_until '! ls /sys/class/net | grep vif')"
 check "weir shutdown of the driver VM" weir shutdown drv
-check "it is down" until_ok 150 guest_is_gone drv
+check "it is down" until_ok 400 guest_is_gone drv
 guest_close drv
 check "weir down" weir down || weir_logs
 lab_over

@@ -2,7 +2,7 @@
 . /lab/lib.sh
 . /lab/weir.sh
 weir_ready
-until_ok 5 test -b /dev/vda
+until_ok 60 test -b /dev/vda
 check "kvm works" kvm_caps
 kvm_caps
 cat >/tmp/web.cfg <<EOT
@@ -17,10 +17,10 @@ check "weir up" weir up /tmp/disk.cfg /tmp/net.cfg /tmp/web.cfg || weir_logs
 weir list
 
 cd /tmp
-until_ok 30 ping -c 1 -W 1 10.77.0.2
+until_ok 150 ping -c 1 -W 1 10.77.0.2
 check "answers ping" ping -c 2 -W 5 10.77.0.2
-until_ok 10 curl -s -m 2 -o index http://10.77.0.2/
-check "file fetched" curl -sS -m 60 -o random http://10.77.0.2/random
+until_ok 60 curl -s -m 2 -o index http://10.77.0.2/
+check "file fetched" curl -sS -m 300 -o random http://10.77.0.2/random
 check "checksum equal" sha256sum -c /lab/sums
 
 # Control groups, version 2: limits are set, and the domains are in them.
@@ -59,10 +59,10 @@ disk=['format=raw,vdev=xvda,access=ro,target=/dev/vda']
 vif=['bridge=br0,ip=10.77.0.2']
 EOT
 check "weir up, a VM" weir up /tmp/disk.cfg /tmp/net.cfg /tmp/web.cfg || weir_logs
-until_ok 30 ping -c 1 -W 1 10.77.0.2
+until_ok 150 ping -c 1 -W 1 10.77.0.2
 check "the VM answers ping" ping -c 2 -W 5 10.77.0.2
-until_ok 20 curl -s -m 2 -o index http://10.77.0.2/
-check "file fetched from the VM" curl -sS -m 60 -o random http://10.77.0.2/random
+until_ok 120 curl -s -m 2 -o index http://10.77.0.2/
+check "file fetched from the VM" curl -sS -m 300 -o random http://10.77.0.2/random
 check "its checksum" sha256sum -c /lab/sums
 check "weir down, with a VM" weir down
 B=/t bash /t/vm_runtime.sh
@@ -72,7 +72,7 @@ cd /t
 for t in tests/*; do
     case $t in
     */hv_puppet) ;;
-    *) check "$t" env B=/t timeout 60 "$t" ;;
+    *) check "$t" env B=/t timeout 300 "$t" ;;
     esac
 done
 lab_over

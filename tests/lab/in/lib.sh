@@ -3,7 +3,7 @@
 #   lab_mount                 proc, sys, dev, run, cgroup2
 #   pass NAME; fail NAME WHY; skip NAME WHY
 #   check NAME COMMAND...     pass or fail, by the command's exit code
-#   until_ok SECONDS CMD...   tries CMD until it succeeds
+#   until_ok SECONDS CMD...   tries CMD until it succeeds, each lab_pause (0.2) s
 #   lab_over                  END, power off
 #
 # Results go to the second serial line; what is said on stdout and stderr goes
@@ -59,7 +59,7 @@ until_ok() {
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$(date +%s)" -le $lab_end ] || return 1
-        sleep 0.2
+        sleep ${lab_pause:-0.2}
     done
 }
 

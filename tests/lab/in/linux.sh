@@ -9,7 +9,7 @@ case $mode in
 k) check "KVM has Xen support" test "$have" != 0 ;;
 s) check "KVM has no Xen support" test "$have" = 0 ;;
 esac
-until_ok 5 test -b /dev/vdc
+until_ok 60 test -b /dev/vdc
 cat >/tmp/deb.cfg <<EOT
 name="deb"
 type="pvh"
@@ -83,7 +83,7 @@ weir network-list
 boot=$(sed -n 's/^@ready //p' /tmp/deb.con)
 id=$(guest_id deb)
 check "weir reboot" weir reboot deb
-check "it is built anew" until_ok 150 guest_is_other deb "$id"
+check "it is built anew" until_ok 400 guest_is_other deb "$id"
 guest_close deb
 check "boots again" guest_open deb
 rebooted() {
@@ -92,7 +92,7 @@ rebooted() {
 }
 check "another boot, the same disk" rebooted
 check "weir shutdown" weir shutdown deb
-check "it is down" until_ok 150 guest_is_gone deb
+check "it is down" until_ok 400 guest_is_gone deb
 guest_close deb
 check "weir down" weir down || weir_logs
 lab_over

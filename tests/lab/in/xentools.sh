@@ -12,7 +12,7 @@ xen_ready() {
     ln -sf /proc/self/fd/0 /dev/stdin
     mkdir -p /run/xen /run/lock
     xenstored --pid-file /run/xen/xenstored.pid
-    until_ok 10 xenstore-read /
+    until_ok 60 xenstore-read /
     xen-init-dom0
     xenconsoled --log=guest --pid-file=/run/xen/xenconsoled.pid
     ip link add br0 type bridge
