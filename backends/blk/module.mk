@@ -73,3 +73,8 @@ $(call variant_prog,steps,test_blk_crash,tests/unit/test_blk_crash.c $(CRASH_RIG
 $(call variant_prog,nologsteps,test_blk_crash_nolog,tests/unit/test_blk_crash_nolog.c \
 	$(CRASH_RIG) $(BLK_STEPS),$(CRASH_LIBS),$(CRASH_LDLIBS))
 TESTS += $(B)/tests/test_blk_crash $(B)/tests/test_blk_crash_nolog
+
+$(call test,test_blk_log,tests/unit/test_blk_log.c,weir-blkback weir-back)
+FUZZERS += blk_log
+FUZZ_SRC_blk_log := backends/blk/inflight.c backends/blk/request.c \
+	backends/common/kept.c

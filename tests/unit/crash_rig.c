@@ -243,6 +243,17 @@ static void end(struct rig *r, struct program *p)
               weir_fake_ports(r->bport));
 }
 
+/* The frontend lives on, and polls: it sees what was published. */
+static void outage(struct rig *r)
+{
+    for (unsigned n = rig_random(r, 4); n > 0; n--)
+        for (unsigned i = 0; i < r->c->queues; i++)
+            if (state_of(r, FPATH "/state") == WEIR_XENBUS_CONNECTED) {
+                r->front[i].asleep = false;
+                rig_front_step(&r->front[i]);
+            }
+}
+
 static int run(const struct rig_case *c, uint64_t at)
 {
     static struct rig r; /* not in registers when the program dies */
@@ -254,8 +265,10 @@ static int run(const struct rig_case *c, uint64_t at)
     left = at;
     if (setjmp(death) != 0) {
         died = true;
+        outage(&r);
         weir_fake_store_disconnect(r.store, &p.xs);
         weir_fake_domain_revive(r.bport);
+        outage(&r);
         left = c->again ? 1 + rig_random(&r, 300) : 0;
     }
     start(&r, &p, died);
