@@ -3,12 +3,14 @@
 # nested paging.  Emulation makes all slow, and some more than other: figures
 # are good for their ratios and for a look at what KVM with Xen support gains,
 # no more.
-#   bench.sh s   KVM as Debian builds it
-#   bench.sh k   KVM with Xen support
+#   bench.sh s [GROUP...]   KVM as Debian builds it
+#   bench.sh k [GROUP...]   KVM with Xen support
 . "$(dirname "$0")/lab.sh"
 . "$lab_here/weir.sh"
 . "$lab_here/kvm.sh"
 mode=${1:-s}
+[ $# = 0 ] || shift
+groups=${*:-memory creation calls events net blk}
 lab_begin "bench-$mode"
 root=$lab_dir/root
 lab_root root "$lab_here/in/bench.sh"
@@ -23,6 +25,7 @@ for p in weir-hv weir-load weir-xenstored weir-blkback weir-netback; do
 done
 cp "$B/guests/vm_guest.elf" "$B/guests/vm_first.elf" "$root/t/guests" ||
     lab_die "guests are not built"
+echo "$groups" >"$root/lab/groups"
 lab_pack "$root"
 lab_linux "${LAB_SECONDS:-900}" "$root" -cpu "$lab_cpu" -smp 2 -m 2048
 grep '^{' "$lab_results" | tr -d '\r' >"$lab_dir/figures"
