@@ -40,14 +40,6 @@ static void put_text(uint8_t *out, const char *s, size_t size)
     memcpy(out, s, n);
 }
 
-static int get_text(const uint8_t *in, char *s, size_t size)
-{
-    if (!memchr(in, 0, size))
-        return -EINVAL;
-    memcpy(s, in, size);
-    return 0;
-}
-
 void weir_hv_put_hello(uint8_t out[WEIR_HV_HELLO_REP],
                        const struct weir_hv_hello *h)
 {
@@ -64,36 +56,6 @@ void weir_hv_put_hello(uint8_t out[WEIR_HV_HELLO_REP],
     put_text(out + 56, h->name, WEIR_HV_NAME);
 }
 
-int weir_hv_get_hello(const uint8_t *p, size_t len, struct weir_hv_hello *h)
-{
-    if (len != WEIR_HV_HELLO_REP)
-        return -EINVAL;
-    h->memory_bytes = weir_le64(p);
-    h->store_frame = weir_le64(p + 8);
-    h->console_frame = weir_le64(p + 16);
-    h->grant_frame = weir_le64(p + 24);
-    h->grant_frames = weir_le32(p + 32);
-    h->max_grants = weir_le32(p + 36);
-    h->store_evtchn = weir_le32(p + 40);
-    h->console_evtchn = weir_le32(p + 44);
-    h->max_ports = weir_le32(p + 48);
-    h->domid = weir_le32(p + 52);
-    return get_text(p + 56, h->name, WEIR_HV_NAME);
-}
-
-void weir_hv_put_copy(uint8_t out[WEIR_HV_COPY_REQ],
-                      const struct weir_hv_copy_elem *e)
-{
-    weir_put64(out, e->src);
-    weir_put16(out + 8, e->src_dom);
-    weir_put16(out + 10, e->src_off);
-    weir_put64(out + 12, e->dst);
-    weir_put16(out + 20, e->dst_dom);
-    weir_put16(out + 22, e->dst_off);
-    weir_put16(out + 24, e->len);
-    weir_put16(out + 26, e->flags);
-}
-
 void weir_hv_get_copy(const uint8_t in[WEIR_HV_COPY_REQ],
                       struct weir_hv_copy_elem *e)
 {
@@ -107,30 +69,14 @@ void weir_hv_get_copy(const uint8_t in[WEIR_HV_COPY_REQ],
     e->flags = weir_le16(in + 26);
 }
 
-void weir_hvctl_put_create(uint8_t out[WEIR_HVCTL_CREATE_REQ],
-                           const struct weir_hv_create *c)
-{
-    put_text(out, c->name, WEIR_HV_NAME);
-    weir_put32(out + 64, (uint32_t)c->kind);
-    weir_put32(out + 68, c->domid);
-    weir_put32(out + 72, c->max_frames);
-    weir_put32(out + 76, c->max_grants);
-    weir_put32(out + 80, c->max_ports);
-    weir_put32(out + 84, c->max_maps);
-    weir_put32(out + 88, c->has_store);
-    weir_put32(out + 92, c->store_domid);
-    weir_put32(out + 96, c->vcpus);
-    weir_put32(out + 100, 0);
-    weir_put64(out + 104, c->ram);
-}
-
 int weir_hvctl_get_create(const uint8_t *p, size_t len, char name[WEIR_HV_NAME],
                           struct weir_hv_create *c)
 {
     uint32_t kind, domid, store, store_domid;
 
-    if (len != WEIR_HVCTL_CREATE_REQ || get_text(p, name, WEIR_HV_NAME) < 0)
+    if (len != WEIR_HVCTL_CREATE_REQ || !memchr(p, 0, WEIR_HV_NAME))
         return -EINVAL;
+    memcpy(name, p, WEIR_HV_NAME);
     kind = weir_le32(p + 64);
     domid = weir_le32(p + 68);
     store = weir_le32(p + 88);
@@ -182,47 +128,6 @@ void weir_hvctl_put_dominfo(uint8_t out[WEIR_HVCTL_DOMINFO],
     weir_put32(out + 328, d->generation);
 }
 
-int weir_hvctl_get_dominfo(const uint8_t *p, size_t len,
-                           struct weir_hv_dominfo *d)
-{
-    uint32_t domid, kind, state;
-
-    if (len != WEIR_HVCTL_DOMINFO)
-        return -EINVAL;
-    domid = weir_le32(p);
-    kind = weir_le32(p + 4);
-    state = weir_le32(p + 8);
-    if (domid > WEIR_HV_DOMID_LAST || kind > WEIR_DOM_VM ||
-        state > WEIR_DOM_SHUTDOWN)
-        return -EINVAL;
-    if (get_text(p + 16, d->name, sizeof(d->name)) < 0 ||
-        get_text(p + 80, d->reason, sizeof(d->reason)) < 0)
-        return -EINVAL;
-    d->domid = (domid_t)domid;
-    d->kind = (enum weir_dom_kind)kind;
-    d->state = (enum weir_dom_state)state;
-    d->pid = (int32_t)weir_le32(p + 12);
-    d->frames = weir_le32(p + 240);
-    d->max_frames = weir_le32(p + 244);
-    d->grants_active = weir_le32(p + 248);
-    d->grants_mapped = weir_le32(p + 252);
-    d->ports = weir_le32(p + 256);
-    d->max_ports = weir_le32(p + 260);
-    d->max_maps = weir_le32(p + 264);
-    d->store_evtchn = weir_le32(p + 268);
-    d->store_frame = weir_le64(p + 272);
-    d->faults = weir_le64(p + 280);
-    d->hypercalls = weir_le64(p + 288);
-    d->io_refused = weir_le64(p + 296);
-    d->uptime_ns = weir_le64(p + 304);
-    d->vcpus = weir_le32(p + 312);
-    d->shutdown = weir_le32(p + 316);
-    d->xen_hvm = weir_le32(p + 320) != 0;
-    d->console_evtchn = weir_le32(p + 324);
-    d->generation = weir_le32(p + 328);
-    return 0;
-}
-
 void weir_hvctl_put_range(uint8_t out[WEIR_HVCTL_IO_RANGE],
                           const struct weir_io_range *r)
 {
@@ -256,16 +161,4 @@ void weir_hvctl_put_machine(uint8_t out[WEIR_HVCTL_MACHINE_REP],
     weir_put32(out + 24, m->domains);
     weir_put32(out + 28, 0);
     put_text(out + 32, m->version, sizeof(m->version));
-}
-
-int weir_hvctl_get_machine(const uint8_t *p, size_t len,
-                           struct weir_hv_machine *m)
-{
-    if (len != WEIR_HVCTL_MACHINE_REP)
-        return -EINVAL;
-    m->frames_total = weir_le64(p);
-    m->frames_used = weir_le64(p + 8);
-    m->rss_bytes = weir_le64(p + 16);
-    m->domains = weir_le32(p + 24);
-    return get_text(p + 32, m->version, sizeof(m->version));
 }

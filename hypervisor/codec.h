@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Bytes of hv_abi.h's messages to values and back.  Pure functions: no
+ * Bytes of hv_abi.h's messages to values and back, as far as weir-hv needs it
+ * (the other half: client/codec_client.h).  Pure functions: no
  * memory is allocated, no descriptor touched.  Decoders take untrusted bytes
  * with their length and return 0 or -EINVAL.  Encoders write into a buffer
  * that the caller made large enough and return the bytes written.
@@ -37,7 +38,6 @@ struct weir_hv_hello {
 
 void weir_hv_put_hello(uint8_t out[WEIR_HV_HELLO_REP],
                        const struct weir_hv_hello *h);
-int weir_hv_get_hello(const uint8_t *p, size_t len, struct weir_hv_hello *h);
 
 struct weir_hv_copy_elem {
     uint64_t src, dst; /* grant reference or own frame, by flags */
@@ -47,26 +47,18 @@ struct weir_hv_copy_elem {
     uint16_t flags;
 };
 
-void weir_hv_put_copy(uint8_t out[WEIR_HV_COPY_REQ],
-                      const struct weir_hv_copy_elem *e);
 void weir_hv_get_copy(const uint8_t in[WEIR_HV_COPY_REQ],
                       struct weir_hv_copy_elem *e);
 
-/* Copies of the names are made into name, 64 bytes with a NUL. */
-void weir_hvctl_put_create(uint8_t out[WEIR_HVCTL_CREATE_REQ],
-                           const struct weir_hv_create *c);
+/* A copy of the name is made into name, 64 bytes with a NUL. */
 int weir_hvctl_get_create(const uint8_t *p, size_t len, char name[WEIR_HV_NAME],
                           struct weir_hv_create *c);
 void weir_hvctl_put_dominfo(uint8_t out[WEIR_HVCTL_DOMINFO],
                             const struct weir_hv_dominfo *d);
-int weir_hvctl_get_dominfo(const uint8_t *p, size_t len,
-                           struct weir_hv_dominfo *d);
 void weir_hvctl_put_range(uint8_t out[WEIR_HVCTL_IO_RANGE],
                           const struct weir_io_range *r);
 int weir_hvctl_get_range(const uint8_t *p, size_t len, struct weir_io_range *r);
 void weir_hvctl_put_machine(uint8_t out[WEIR_HVCTL_MACHINE_REP],
                             const struct weir_hv_machine *m);
-int weir_hvctl_get_machine(const uint8_t *p, size_t len,
-                           struct weir_hv_machine *m);
 
 #endif

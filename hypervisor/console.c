@@ -58,11 +58,6 @@ void hv_console_write(struct hv_console *c, const uint8_t *buf, size_t len)
     pthread_mutex_unlock(&c->lock);
 }
 
-void hv_console_note(struct hv_console *c, const char *text)
-{
-    hv_console_write(c, (const uint8_t *)text, strlen(text));
-}
-
 bool hv_console_output(struct hv_console *c)
 {
     volatile struct weir_console_interface *r = c->ring;

@@ -50,8 +50,6 @@ size_t hv_console_input_room(const struct hv_console *c);
 
 /* Bytes that did not come by the ring, into the backlog.  Any thread. */
 void hv_console_write(struct hv_console *c, const uint8_t *buf, size_t len);
-/* A text of weir-hv's own, likewise. */
-void hv_console_note(struct hv_console *c, const char *text);
 
 int hv_console_add(struct hv_console *c, int fd); /* -EBUSY: too many */
 /* Fill pfd (HV_VIEWERS entries); serve moves bytes both ways after a poll:

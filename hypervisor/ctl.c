@@ -254,7 +254,7 @@ static void reap_one(struct hv_ctl *c, domid_t domid)
     struct weir_hv_dominfo info;
     struct hv_domain *d;
     bool changed, done, gone, answered;
-    int status = 0, fd = -1;
+    int fd = -1;
 
     pthread_mutex_lock(&m->lock);
     d = m->dom[domid];
@@ -262,12 +262,10 @@ static void reap_one(struct hv_ctl *c, domid_t domid)
     d->changed = false;
     done = d->done;
     gone = d->done && d->held == 0;
-    answered = d->revive == HV_REVIVE_ANSWERED;
-    if (answered) {
-        d->revive = HV_REVIVE_NONE;
-        status = d->revive_status;
-        fd = d->revive_fd;
-    }
+    answered = d->revived;
+    if (answered)
+        fd = d->new_fd;
+    d->revived = false;
     hv_domain_info(d, &info);
     if (gone) {
         m->dom[domid] = NULL;
@@ -277,11 +275,13 @@ static void reap_one(struct hv_ctl *c, domid_t domid)
     if (changed)
         tell_subscribers(c, &info);
     if (answered)
-        answer_waits(c, domid, WEIR_HVCTL_REVIVE, status, fd);
+        answer_waits(c, domid, WEIR_HVCTL_REVIVE, fd < 0 ? fd : 0, fd);
     if (fd >= 0)
         close(fd);
-    if (done)
+    if (done) {
         answer_waits(c, domid, WEIR_HVCTL_DESTROY, 0, -1);
+        answer_waits(c, domid, WEIR_HVCTL_REVIVE, -ENOENT, -1);
+    }
     if (gone) {
         pthread_join(d->thread, NULL);
         hv_domain_free(d);

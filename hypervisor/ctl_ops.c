@@ -86,7 +86,7 @@ static int may_revive(struct call *k, const struct hv_domain *d)
         return -ENOENT;
     if (d->kind != WEIR_DOM_PROCESS || d->state != WEIR_DOM_CRASHED)
         return -EINVAL;
-    if (d->revive != HV_REVIVE_NONE)
+    if (d->revive || d->revived)
         return -EALREADY;
     if (hv_domain_named(k->m, d->name))
         return -EEXIST;
@@ -103,7 +103,7 @@ static int op_revive(struct call *k)
     rc = may_revive(k, d);
     if (rc == 0) {
         wait_for(k, WEIR_HVCTL_REVIVE, d->domid);
-        d->revive = HV_REVIVE_ASKED;
+        d->revive = true;
         hv_domain_wake(d);
     }
     pthread_mutex_unlock(&k->m->lock);

@@ -141,27 +141,20 @@ void hv_domain_drop(struct hv_domain *d)
     close_ports(d);
 }
 
-/* With the lock. */
+/* With the lock.  RESERVED are numbers for a bigger grant table. */
 static bool outlives_program(const struct hv_domain *d, mfn_t m)
 {
-    switch (d->m->frames.frame[m].type) {
-    case HV_FRAME_KEPT:
-    case HV_FRAME_TABLE:
-    case HV_FRAME_STORE:
-    case HV_FRAME_CONSOLE:
-        return true;
-    case HV_FRAME_RESERVED: /* numbers for a bigger table */
-        return m - d->grants.first < d->grants.max;
-    default:
-        return false;
-    }
+    uint8_t type = d->m->frames.frame[m].type;
+
+    return type != HV_FRAME_RAM &&
+           (type != HV_FRAME_RESERVED || m - d->grants.first < d->grants.max);
 }
 
-static void give_back(struct hv_domain *d, bool all)
+void hv_domain_give_back(struct hv_domain *d, bool all)
 {
     struct hv_machine *m = d->m;
     struct hv_scrub s = {.n = 0};
-    mfn_t next = 1;
+    mfn_t next = all || !weir_broken("rest") ? 1 : m->frames.count;
 
     pthread_mutex_lock(&m->lock);
     d->grants.shared = NULL;
@@ -185,15 +178,4 @@ static void give_back(struct hv_domain *d, bool all)
         pthread_mutex_unlock(&m->lock);
         hv_scrub(m, &s);
     }
-}
-
-void hv_domain_give_back(struct hv_domain *d)
-{
-    give_back(d, true);
-}
-
-void hv_domain_give_back_rest(struct hv_domain *d)
-{
-    if (!weir_broken("rest"))
-        give_back(d, false);
 }

@@ -35,7 +35,7 @@ bool hv_domain_named(struct hv_machine *m, const char *name)
     for (uint32_t i = 1; i <= WEIR_HV_DOMID_LAST; i++) {
         const struct hv_domain *d = m->dom[i];
 
-        if (d && (!d->dead || d->revive == HV_REVIVE_ASKED) &&
+        if (d && (!d->dead || (d->revive && !d->destroy)) &&
             strcmp(d->name, name) == 0)
             return true;
     }
@@ -193,7 +193,7 @@ void hv_domain_unmake(struct hv_domain *d)
     if (d->vm)
         hv_vm_end(d->vm);
     hv_domain_drop(d);
-    hv_domain_give_back(d);
+    hv_domain_give_back(d, true);
     hv_domain_free(d);
 }
 

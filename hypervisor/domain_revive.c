@@ -11,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* From here on nobody can begin to use its grants, and nobody does, but the
- * store domain its ring. */
-static int close_grants(struct hv_domain *d)
+/* All that can fail, before anything is lost.  Nobody uses a grant of it, but
+ * the store domain its ring, and from here on nobody begins to. */
+static int prepare(struct hv_domain *d, int *fd)
 {
     int rc = -EBUSY;
 
@@ -24,14 +24,8 @@ static int close_grants(struct hv_domain *d)
         rc = 0;
     }
     pthread_mutex_unlock(&d->m->lock);
-    return rc;
-}
-
-/* All that can fail, before anything is lost. */
-static int fit_out(struct hv_domain *d, int *fd)
-{
-    int rc = hv_domain_add_port(d, 0, HV_PORT_CONSOLE, &d->console_port);
-
+    if (rc == 0)
+        rc = hv_domain_add_port(d, 0, HV_PORT_CONSOLE, &d->console_port);
     if (rc == 0 && d->store)
         rc = hv_domain_add_port(d, d->store_domid, HV_PORT_UNBOUND,
                                 &d->store_port);
@@ -58,7 +52,7 @@ static void clear_out(struct hv_domain *d)
         hv_frames_set(&d->m->frames, run->first, run->count, HV_FRAME_KEPT);
         pthread_mutex_unlock(&d->m->lock);
     }
-    hv_domain_give_back_rest(d);
+    hv_domain_give_back(d, false);
     zero(d, d->grants.first, d->grants.frames);
     zero(d, d->console_frame, 1);
     if (d->store)
@@ -69,65 +63,39 @@ static void clear_out(struct hv_domain *d)
     if (d->pidfd >= 0)
         close(d->pidfd);
     d->pidfd = -1;
-    d->sealed = false;
 }
 
-static void open_grants(struct hv_domain *d, bool fresh)
+/* With the lock: as after its creation. */
+static void start_over(struct hv_domain *d)
 {
-    struct hv_grants *g = &d->grants;
-
-    g->shared = hv_memory_at(&d->m->mem, g->first);
-    if (fresh && d->store)
-        hv_grant_preset(g, WEIR_GNTTAB_RESERVED_XENSTORE, d->store_domid,
-                        d->store);
-}
-
-/* With the lock: the device manager's answer, for main to give. */
-static void reply(struct hv_domain *d, int rc, int fd)
-{
-    d->revive = HV_REVIVE_ANSWERED;
-    d->revive_status = rc;
-    d->revive_fd = fd;
-    hv_main_wake(d->m);
-}
-
-/* As after its creation, unless it is to be destroyed. */
-static int begin(struct hv_domain *d, int fd)
-{
-    int rc = 0;
-
-    pthread_mutex_lock(&d->m->lock);
-    open_grants(d, true);
-    d->console.ring = hv_memory_at(&d->m->mem, d->console_frame);
-    if (d->destroy) {
-        rc = -ENOENT;
-    } else {
-        d->fail = d->dead = false;
-        memset(d->reason, 0, sizeof(d->reason));
-        d->generation++;
-        d->state = WEIR_DOM_BUILDING;
-        hv_domain_changed(d);
-        reply(d, 0, fd);
-    }
-    pthread_mutex_unlock(&d->m->lock);
-    return rc;
+    if (d->store)
+        hv_grant_preset(&d->grants, WEIR_GNTTAB_RESERVED_XENSTORE,
+                        d->store_domid, d->store);
+    d->fail = d->dead = d->sealed = false;
+    memset(d->reason, 0, sizeof(d->reason));
+    d->generation++;
+    d->state = WEIR_DOM_BUILDING;
 }
 
 bool hv_domain_revive(struct hv_domain *d)
 {
-    int fd = -1, rc = close_grants(d);
+    int fd = -1, rc = prepare(d, &fd);
 
-    if (rc == 0) {
-        rc = fit_out(d, &fd);
-        if (rc == 0) {
-            clear_out(d);
-            rc = begin(d, fd);
-        } else {
-            pthread_mutex_lock(&d->m->lock);
-            open_grants(d, false);
-            pthread_mutex_unlock(&d->m->lock);
-        }
-    }
+    if (rc == 0)
+        clear_out(d);
+    pthread_mutex_lock(&d->m->lock);
+    d->grants.shared = hv_memory_at(&d->m->mem, d->grants.first);
+    d->console.ring = hv_memory_at(&d->m->mem, d->console_frame);
+    if (rc == 0 && d->destroy)
+        rc = -ENOENT;
+    if (rc == 0)
+        start_over(d);
+    d->revive = false;
+    d->revived = true;
+    d->new_fd = rc < 0 ? rc : fd;
+    d->changed |= rc == 0;
+    hv_main_wake(d->m);
+    pthread_mutex_unlock(&d->m->lock);
     if (rc == 0)
         return true;
     if (fd >= 0)
@@ -136,14 +104,5 @@ bool hv_domain_revive(struct hv_domain *d)
         close(d->sock);
     d->sock = -1;
     hv_domain_drop(d);
-    hv_domain_no_revival(d, rc);
     return false;
-}
-
-void hv_domain_no_revival(struct hv_domain *d, int rc)
-{
-    pthread_mutex_lock(&d->m->lock);
-    if (d->revive == HV_REVIVE_ASKED)
-        reply(d, rc, -1);
-    pthread_mutex_unlock(&d->m->lock);
 }

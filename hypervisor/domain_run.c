@@ -187,19 +187,20 @@ static void console(struct hv_domain *d, const struct pollfd *p)
     pthread_mutex_unlock(&d->m->lock);
 }
 
-static bool told_to_end(struct hv_domain *d)
+/* what: an order of main's. */
+static bool told(struct hv_domain *d, const bool *what)
 {
-    bool end;
+    bool yes;
 
     pthread_mutex_lock(&d->m->lock);
-    end = d->destroy;
+    yes = *what;
     pthread_mutex_unlock(&d->m->lock);
-    return end;
+    return yes;
 }
 
 static void live(struct hv_domain *d)
 {
-    while (!d->fail && !told_to_end(d)) {
+    while (!d->fail && !told(d, &d->destroy)) {
         bool more = d->vm && hv_vm_turn(d->vm);
         struct pollfd p[P_COUNT];
 
@@ -221,32 +222,14 @@ static void live(struct hv_domain *d)
     }
 }
 
-static void set_state(struct hv_domain *d, enum weir_dom_state state)
-{
-    pthread_mutex_lock(&d->m->lock);
-    d->state = state;
-    hv_domain_changed(d);
-    pthread_mutex_unlock(&d->m->lock);
-}
-
-static bool told_to_revive(struct hv_domain *d)
-{
-    bool revive;
-
-    pthread_mutex_lock(&d->m->lock);
-    revive = d->revive == HV_REVIVE_ASKED;
-    pthread_mutex_unlock(&d->m->lock);
-    return revive;
-}
-
 /* Crashed: nothing runs, memory and console stay to be looked at until the
  * device manager destroys it, or has a new program for it: true. */
 static bool lie_in_state(struct hv_domain *d)
 {
-    while (!told_to_end(d)) {
+    while (!told(d, &d->destroy)) {
         struct pollfd p[P_COUNT];
 
-        if (told_to_revive(d) && hv_domain_revive(d))
+        if (told(d, &d->revive) && hv_domain_revive(d))
             return true;
         watch(d, p);
         if (poll(p, P_COUNT, -1) < 0)
@@ -255,7 +238,6 @@ static bool lie_in_state(struct hv_domain *d)
             clear(d->wake);
         console(d, p);
     }
-    hv_domain_no_revival(d, -ENOENT);
     return false;
 }
 
@@ -282,8 +264,11 @@ void *hv_domain_run(void *domain)
         live(d);
         die(d);
     } while (lie_in_state(d));
-    set_state(d, WEIR_DOM_DYING);
-    hv_domain_give_back(d);
+    pthread_mutex_lock(&d->m->lock);
+    d->state = WEIR_DOM_DYING;
+    hv_domain_changed(d);
+    pthread_mutex_unlock(&d->m->lock);
+    hv_domain_give_back(d, true);
     pthread_mutex_lock(&d->m->lock);
     /* Those that still map its frames may keep it listed for long. */
     hv_console_close(&d->console);

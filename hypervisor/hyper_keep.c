@@ -26,36 +26,29 @@ static int take_over(struct hv_domain *d, struct hv_keep *run)
     return 0;
 }
 
-static int answer(struct hv_reply *r, mfn_t first, bool found)
-{
-    weir_put64(r->p, first);
-    weir_put32(r->p + 8, found);
-    weir_put32(r->p + 12, 0);
-    r->len = WEIR_HV_KEEP_REP;
-    return 0;
-}
-
 int hv_op_keep(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)
 {
     uint64_t key = weir_le64(q->p);
     uint32_t count = weir_le32(q->p + 8);
     struct hv_keep *run = hv_keep_find(&d->keeps, key);
-    mfn_t first;
+    mfn_t first = run ? run->first : 0;
     int rc;
 
-    if (run) {
-        rc = run->count != count ? -EEXIST : run->asked ? -EBUSY : 0;
+    if (!run) {
+        rc = hv_keep_room(&d->keeps);
         if (rc == 0)
-            rc = take_over(d, run);
-        return rc < 0 ? rc : answer(r, run->first, true);
+            rc = hv_alloc_run(d, count, &first);
+        if (rc == 0)
+            hv_keep_add(&d->keeps, key, first, count);
+    } else if (run->count != count || run->asked) {
+        rc = run->count != count ? -EEXIST : -EBUSY;
+    } else {
+        rc = take_over(d, run);
     }
-    rc = hv_keep_room(&d->keeps);
-    if (rc == 0)
-        rc = hv_alloc_run(d, count, &first);
-    if (rc < 0)
-        return rc;
-    hv_keep_add(&d->keeps, key, first, count);
-    return answer(r, first, false);
+    weir_put64(r->p, first);
+    weir_put64(r->p + 8, run != NULL);
+    r->len = WEIR_HV_KEEP_REP;
+    return rc;
 }
 
 int hv_op_forget(struct hv_domain *d, struct hv_request *q, struct hv_reply *r)

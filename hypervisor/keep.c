@@ -21,19 +21,9 @@ struct hv_keep *hv_keep_find(struct hv_keeps *k, uint64_t key)
 
 int hv_keep_room(struct hv_keeps *k)
 {
-    uint32_t size = k->size ? k->size * 2 : 16;
-    struct hv_keep *run;
-
-    if (k->n < k->size)
-        return 0;
-    if (size > HV_KEEPS_MAX)
-        return -ENOSPC;
-    run = reallocarray(k->run, size, sizeof(*run));
-    if (!run)
-        return -ENOMEM;
-    k->run = run;
-    k->size = size;
-    return 0;
+    if (!k->run)
+        k->run = calloc(HV_KEEPS_MAX, sizeof(*k->run));
+    return !k->run ? -ENOMEM : k->n == HV_KEEPS_MAX ? -ENOSPC : 0;
 }
 
 void hv_keep_add(struct hv_keeps *k, uint64_t key, mfn_t first, uint32_t count)

@@ -21,8 +21,8 @@ struct hv_keep {
 };
 
 struct hv_keeps {
-    struct hv_keep *run; /* in no order */
-    uint32_t n, size;
+    struct hv_keep *run; /* HV_KEEPS_MAX, in no order; NULL before the first */
+    uint32_t n;
 };
 
 void hv_keeps_fini(struct hv_keeps *k);

@@ -37,9 +37,6 @@
 
 struct hv_vm;
 
-/* A new program is asked for, and whether there is one. */
-enum hv_revive { HV_REVIVE_NONE = 0, HV_REVIVE_ASKED, HV_REVIVE_ANSWERED };
-
 struct hv_domain {
     struct hv_machine *m;
     struct hv_vm *vm; /* NULL: a process domain */
@@ -56,9 +53,9 @@ struct hv_domain {
     bool done;                   /* (L) its thread touches it no more */
     bool changed;                /* (L) subscribers have not seen this state */
     uint32_t generation;         /* (L) times it was revived */
-    enum hv_revive revive;       /* (L) ASKED by main, ANSWERED by its thread */
-    int revive_status;           /* (L) when ANSWERED */
-    int revive_fd;               /* (L) likewise: its program's socket, or -1 */
+    bool revive;                 /* (L) set by main: it is to be revived */
+    bool revived;                /* (L) set by its thread: how that went */
+    int new_fd;                  /* (L) then: its program's socket, or -errno */
 
     uint32_t max_frames;
     uint32_t frames; /* (L) of the quota, orphans included */
@@ -161,15 +158,13 @@ void hv_domain_kill(struct hv_domain *d);
 void hv_domain_drop(struct hv_domain *d);
 /* With the lock: its peer, if there is one, becomes unbound. */
 void hv_domain_close_port(struct hv_domain *d, evtchn_port_t port);
-/* Give all its frames back; those still mapped stay orphans. */
-void hv_domain_give_back(struct hv_domain *d);
-/* All but what its next program finds: kept frames, grant table, rings. */
-void hv_domain_give_back_rest(struct hv_domain *d);
+/* Give its frames back: all, and those still mapped stay orphans; or all but
+ * what its next program finds (kept frames, grant table, rings). */
+void hv_domain_give_back(struct hv_domain *d, bool all);
 
 /* domain_revive.c: own thread of a dead domain.  True: it is BUILDING again;
- * main is told in either case.  no_revival: the same as a failure. */
+ * main is told in either case. */
 bool hv_domain_revive(struct hv_domain *d);
-void hv_domain_no_revival(struct hv_domain *d, int rc);
 
 /* Frames put on the list under the lock are punched and freed, without it. */
 struct hv_scrub {

@@ -11,7 +11,8 @@ HV_CORE := $(addprefix hypervisor/,codec.c console.c ctl.c ctl_ops.c domain.c \
 	hyper_grant.c hyper_keep.c hyper_mem.c hyper_start.c hypercall.c iospace.c keep.c log.c \
 	memory.c pagewin.c pagewin_probe.c track.c verify.c verify_fds.c \
 	verify_maps.c) $(HV_VM) $(HV_VMXEN)
-HV_CLIENT := hypervisor/codec.c $(addprefix hypervisor/client/,control.c \
+HV_CLIENT := hypervisor/codec.c $(addprefix hypervisor/client/,codec_client.c \
+	control.c \
 	process.c process_call.c process_evt.c process_fault.c \
 	process_log.c process_mem.c \
 	seal.c seal_filter.c seal_list.c window.c)
@@ -31,7 +32,8 @@ $(call test,test_hv_tables,tests/unit/test_hv_tables.c,weir-hvcore)
 $(call test,test_vm_p2m,tests/unit/test_vm_p2m.c,weir-hvcore)
 $(call test,test_vm_filter,tests/unit/test_vm_filter.c,weir-hvcore)
 $(call test,test_vm_mem,tests/unit/test_vm_mem.c,weir-hvcore)
-$(call test,test_hv_channels,tests/unit/test_hv_channels.c,weir-hvcore)
+$(call test,test_hv_channels,tests/unit/test_hv_channels.c \
+	hypervisor/client/codec_client.c,weir-hvcore)
 $(call test,test_hvctl,tests/unit/test_hvctl.c,weir-hvclient)
 # The fuzzers' made-up kernel, and calls that are looked at on their way.
 HV_HELD_WRAP := $(patsubst %,-Xlinker --wrap=%,hv_memory_populate hv_memory_discard \
@@ -70,7 +72,7 @@ HV_FUZZ := tests/fuzz/hv_fake.c $(filter-out %pagewin.c %pagewin_probe.c \
 	%verify.c %verify_fds.c %verify_maps.c %host.c,$(HV_CORE))
 FUZZERS += hvdom hvctl vmcall
 FUZZ_SRC_hvdom := $(HV_FUZZ)
-FUZZ_SRC_hvctl := $(HV_FUZZ)
+FUZZ_SRC_hvctl := $(HV_FUZZ) hypervisor/client/codec_client.c
 FUZZ_SRC_vmcall := $(HV_FUZZ) tests/fuzz/vm_fake.c
 
 include hypervisor/client/xen.mk

@@ -136,24 +136,14 @@ static int set_wp(struct weir_pagewin *w, uint64_t addr, uint64_t len, bool wp)
     return -EAGAIN;
 }
 
-static int change_wp(struct weir_pagewin *w, mfn_t first, uint64_t n, bool wp)
+int weir_pagewin_protect(struct weir_pagewin *w, mfn_t first, uint64_t n)
 {
     if (!in_range(w, first, n))
         return -ERANGE;
     if (!weir_pagewin_one_window(w))
         return -EOPNOTSUPP;
     return set_wp(w, weir_pagewin_addr(w, first, false), n << WEIR_PAGE_SHIFT,
-                  wp);
-}
-
-int weir_pagewin_protect(struct weir_pagewin *w, mfn_t first, uint64_t n)
-{
-    return change_wp(w, first, n, true);
-}
-
-int weir_pagewin_unprotect(struct weir_pagewin *w, mfn_t first, uint64_t n)
-{
-    return change_wp(w, first, n, false);
+                  true);
 }
 
 /* ---- the page table, seen ----------------------------------------------- */

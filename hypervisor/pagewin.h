@@ -66,10 +66,9 @@ bool weir_pagewin_one_window(const struct weir_pagewin *w);
 int weir_pagewin_present(struct weir_pagewin *w, mfn_t first, uint64_t n,
                          bool readonly, uint64_t *done);
 
-/* Access of present frames becomes read-only (atomically: later writes fault)
- * or read-write again.  -EOPNOTSUPP with two windows. */
+/* Access of present frames becomes read-only (atomically: later writes fault).
+ * -EOPNOTSUPP with two windows. */
 int weir_pagewin_protect(struct weir_pagewin *w, mfn_t first, uint64_t n);
-int weir_pagewin_unprotect(struct weir_pagewin *w, mfn_t first, uint64_t n);
 
 /* Per element: 0 the frame is in neither window, -EBUSY it still is, -ERANGE.
  * Returns 0 when all were looked at, else the error of the pagemap (-ESRCH:

@@ -39,8 +39,6 @@ int hv_vm_watch_port(struct hv_vm *vm, evtchn_port_t port);
 void hv_vm_unwatch_port(struct hv_vm *vm, evtchn_port_t port);
 /* Mode k, without locks: shared info is in its place, KVM can do it. */
 void hv_vm_watch_again(struct hv_vm *vm);
-/* With the machine's lock.  VIRQ virq of the vCPU, if it is bound. */
-void hv_vm_virq(struct hv_vcpu *v, unsigned virq);
 /* With the machine's lock: make it look at its pending bits. */
 void hv_vcpu_upcall(struct hv_vcpu *v);
 /* With the machine's lock: a masked port that was pending, and no longer is

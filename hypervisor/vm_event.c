@@ -116,12 +116,6 @@ void hv_vm_unmask(struct hv_vm *vm, evtchn_port_t port)
         raise(v, port / 64);
 }
 
-void hv_vm_virq(struct hv_vcpu *v, unsigned virq)
-{
-    if (v->xen.virq[virq])
-        hv_vm_deliver(v->vm, v->xen.virq[virq]);
-}
-
 bool hv_vcpu_pending(const struct hv_vcpu *v)
 {
     struct hv_machine *m = v->vm->d->m;
@@ -144,7 +138,8 @@ static void timer(struct hv_vm *vm, unsigned vcpu)
     if (read(v->xen.timer_fd, &n, sizeof(n)) != sizeof(n))
         return; /* set anew meanwhile */
     pthread_mutex_lock(&vm->d->m->lock);
-    hv_vm_virq(v, WEIR_VIRQ_TIMER);
+    if (v->xen.virq[WEIR_VIRQ_TIMER])
+        hv_vm_deliver(v->vm, v->xen.virq[WEIR_VIRQ_TIMER]);
     pthread_mutex_unlock(&vm->d->m->lock);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "hypervisor/client/control.h"
 
-#include "hypervisor/codec.h"
+#include "hypervisor/client/codec_client.h"
 
 #include <errno.h>
 #include <stdlib.h>

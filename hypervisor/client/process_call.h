@@ -7,7 +7,7 @@
 
 #include "hypervisor/client/process.h"
 #include "hypervisor/client/window.h"
-#include "hypervisor/codec.h"
+#include "hypervisor/client/codec_client.h"
 
 #include <pthread.h>
 

@@ -6,6 +6,7 @@
  * Input: records of 1 byte (bit 0: leave the header as it is), 1 byte length,
  * bytes.
  */
+#include "hypervisor/client/codec_client.h"
 #include "hypervisor/ctl.h"
 #include "tests/fuzz/hv_fake.h"
 

@@ -189,7 +189,7 @@ void fake_end(struct hv_domain *d, int fd)
     close(fd);
     d->destroy = true;
     hv_domain_drop(d);
-    hv_domain_give_back(d);
+    hv_domain_give_back(d, true);
 }
 
 void fake_check_empty(void)

@@ -195,7 +195,7 @@ void vm_fake_end(struct hv_vm *vm)
     vm->d->destroy = true;
     hv_vm_end(vm);
     hv_domain_drop(vm->d);
-    hv_domain_give_back(vm->d);
+    hv_domain_give_back(vm->d, true);
 }
 
 uint8_t *vm_fake_at(struct hv_vm *vm, uint64_t gpa)

@@ -2,7 +2,7 @@
  *
  * weir-hv without domains: event channels, console ring, message codec.
  */
-#include "hypervisor/codec.h"
+#include "hypervisor/client/codec_client.h"
 #include "hypervisor/console.h"
 #include "hypervisor/event.h"
 

@@ -157,7 +157,7 @@ static void access_of_a_present_frame_changes(void **state)
     assert_int_equal(weir_pagewin_present(c->win, 2, 1, true, NULL), 0);
     cell_tell(c, CELL_WRITE, args);
     assert_true(fault_comes(c, &fault));
-    assert_int_equal(weir_pagewin_unprotect(c->win, 2, 1), 0);
+    assert_int_equal(weir_pagewin_present(c->win, 2, 1, false, NULL), 0);
     assert_int_equal(cell_answer(c, 2000, &v), 0);
     assert_int_equal(weir_pagewin_protect(c->win, 2, 1), 0);
     cell_tell(c, CELL_WRITE, args);
