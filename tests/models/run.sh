@@ -14,7 +14,8 @@ trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
 failed=0
 
-# check WANT MODEL DEFINE...: WANT is ok or wrong
+# check WANT MODEL DEFINE...: WANT is ok, stuck (somebody waits for ever) or
+# wrong (an assertion does not hold)
 check() {
     want=$1 model=$2
     shift 2
@@ -28,7 +29,9 @@ check() {
         got=incomplete
     elif grep -q 'errors: 0$' pan.log; then
         got=ok
-    elif grep -q 'invalid end state' pan.log; then
+    elif grep -q '^pan.*invalid end state' pan.log; then
+        got=stuck
+    elif grep -q 'assertion violated' pan.log; then
         got=wrong
     else
         got=unexpected
@@ -42,8 +45,16 @@ check() {
 }
 
 check ok ring_notify
-check wrong ring_notify -DNO_RECHECK
-check wrong ring_notify -DNO_ARM_BARRIER
-check wrong ring_notify -DNO_PUSH_BARRIER
-check wrong ring_notify -DNO_ARM
+check stuck ring_notify -DNO_RECHECK
+check stuck ring_notify -DNO_ARM_BARRIER
+check stuck ring_notify -DNO_PUSH_BARRIER
+check stuck ring_notify -DNO_ARM
+check ok blk_log
+check wrong blk_log -DSWAP_TAKE
+check wrong blk_log -DLATE_WIRE
+check wrong blk_log -DSWAP_PUBLISH
+check wrong blk_log -DFREE_EARLY
+check wrong blk_log -DNO_RESET
+check stuck blk_log -DNO_STORE
+check wrong blk_log -DNO_LOG
 exit $failed
