@@ -17,6 +17,7 @@
 
 #include "backends/common/crash_point.h"
 #include "backends/common/stats.h"
+#include "tests/unit/fake_private.h"
 #include "tests/unit/fake_qthread.h"
 
 #define FPATH "/local/domain/5/device/vbd/51712"
@@ -254,6 +255,47 @@ static void outage(struct rig *r)
             }
 }
 
+/* Bytes that the log has, more often those that mean much. */
+static void spoil(struct rig *r)
+{
+    struct fake_domain *d = fake_of(r->bport);
+
+    for (unsigned n = 0; n < r->c->spoil; n++) {
+        const struct fake_kept *k = &d->kept[rig_random(r, FAKE_KEPT)];
+        uint32_t at = rig_random(r, k->count * WEIR_PAGE_SIZE);
+        uint8_t *p = d->m->mem + (size_t)k->first * WEIR_PAGE_SIZE;
+
+        if (k->count == 0) {
+            n--;
+            continue;
+        }
+        if (rig_random(r, 2) == 0) /* the page's head, and seq and answer */
+            at = at % 128 < 32 ? at % 512 : at / 128 * 128 + 112 + at % 16;
+        p[at] = (uint8_t)rig_random(r, rig_random(r, 2) == 0 ? 8 : 256);
+    }
+}
+
+static int live_spoilt(struct rig *r, struct program *p)
+{
+    char reason[160] = "";
+    unsigned state;
+
+    for (unsigned i = 0; i < 300; i++) {
+        fake_qthreads_run(p->pool);
+        if (i % 50 == 0)
+            control(p);
+    }
+    control(p);
+    state = state_of(r, BPATH "/state");
+    weir_fake_store_get(r->store, BPATH "/error", reason, sizeof(reason));
+    RIG_CHECK(state == WEIR_XENBUS_CONNECTED ||
+                  (state == WEIR_XENBUS_CLOSING && reason[0] != '\0'),
+              "the backend is in state %u: %s", state, reason);
+    weir_backend_free(p->be);
+    RIG_CHECK(weir_fake_pages(r->bport) == 0, "the backend keeps pages");
+    return RIG_GOOD;
+}
+
 static int run(const struct rig_case *c, uint64_t at)
 {
     static struct rig r; /* not in registers when the program dies */
@@ -269,9 +311,12 @@ static int run(const struct rig_case *c, uint64_t at)
         weir_fake_store_disconnect(r.store, &p.xs);
         weir_fake_domain_revive(r.bport);
         outage(&r);
+        spoil(&r);
         left = c->again ? 1 + rig_random(&r, 300) : 0;
     }
     start(&r, &p, died);
+    if (died && c->spoil > 0)
+        return live_spoilt(&r, &p);
     live(&r, &p);
     left = 0;
     end(&r, &p);

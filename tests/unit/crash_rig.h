@@ -34,12 +34,14 @@ struct rig_case {
     uint64_t iops;
     unsigned requests; /* of each queue */
     uint32_t seed;
-    bool again; /* successors die as well */
+    bool again;     /* successors die as well */
+    unsigned spoil; /* bytes of what was kept are changed */
 };
 
 enum rig_result {
     RIG_OVER,  /* the point was never reached; all is well */
-    RIG_GOOD,  /* it died there, and all is well */
+    RIG_GOOD,  /* it died there, and all is well; spoilt: the successor lives,
+                  Connected or closing with a reason */
     RIG_WRONG, /* lost, doubled, wrong data, out of order, or seen */
     RIG_BROKEN /* the process itself died */
 };

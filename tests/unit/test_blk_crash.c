@@ -138,6 +138,24 @@ static void test_successors_that_die_too(void **state)
     }
 }
 
+/* What a dead program leaves may be anything: it may have died of that. */
+static void test_spoilt_log_harms_nobody_else(void **state)
+{
+    static struct rig_case c = {.name = "spoilt",
+                                .queues = 2,
+                                .order = 1,
+                                .engine = WEIR_VBD_SYNC,
+                                .faults = LATE,
+                                .requests = 150};
+
+    (void)state;
+    for (c.seed = 1; c.seed < 1 + 2000 / each(5); c.seed++) {
+        c.spoil = 1 + c.seed % 40;
+        if (rig_run(&c, 100 + c.seed * 37 % 400, false) != RIG_GOOD)
+            fail_msg("seed %u", c.seed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +165,7 @@ int main(void)
         cmocka_unit_test(test_short_of_room_for_pages),
         cmocka_unit_test(test_limited),
         cmocka_unit_test(test_successors_that_die_too),
+        cmocka_unit_test(test_spoilt_log_harms_nobody_else),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
