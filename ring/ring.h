@@ -265,6 +265,13 @@ WEIR_INLINE int weir_ring_back_get_(struct weir_ring_back *r, uint32_t slot,
     return 1;
 }
 
+WEIR_INLINE void weir_ring_back_unget_(struct weir_ring_back *r, uint32_t slot,
+                                       const void *req, uint32_t len)
+{
+    if (r->req_cons != r->rsp_prod)
+        weir_ring_copy_in_(&r->mem, --r->req_cons, slot, req, len);
+}
+
 WEIR_INLINE int weir_ring_back_peek_(struct weir_ring_back *r, uint32_t slot,
                                      uint32_t ahead, void *req, uint32_t len)
 {

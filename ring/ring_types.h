@@ -25,6 +25,8 @@
  * back_peek(r, k, req)     copy of the request k >= 0 after the next one, left
  *                          in the ring: 1, 0 not there, -WEIR_EPROTO.  A later
  *                          get copies again: use only what that one gives.
+ * back_unget(r, req)       the request taken last goes back into its slot, which
+ *                          a response may have overwritten: for a successor
  * back_available(r)        requests there, or -WEIR_EPROTO
  * back_put(r, rsp)         0; -WEIR_EINVAL when every taken request has its
  *                          response
@@ -128,6 +130,12 @@
     {                                                                          \
         return weir_ring_back_get_(&b->r, WEIR_RING_SLOT_##name, req,          \
                                    sizeof(*req));                              \
+    }                                                                          \
+    WEIR_INLINE void weir_##name##_back_unget(                                 \
+        struct weir_##name##_back_ring *b, const req_type *req)                \
+    {                                                                          \
+        weir_ring_back_unget_(&b->r, WEIR_RING_SLOT_##name, req,               \
+                              sizeof(*req));                                   \
     }                                                                          \
     WEIR_INLINE int weir_##name##_back_peek(struct weir_##name##_back_ring *b, \
                                             uint32_t ahead, req_type *req)     \

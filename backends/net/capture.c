@@ -24,7 +24,7 @@ struct pcap_record {
     uint32_t sec, usec, caplen, len;
 };
 
-int weir_capture_open(int fd, struct weir_capture **out)
+int weir_capture_open(int fd, bool begun, struct weir_capture **out)
 {
     const struct pcap_file head = {.magic = 0xa1b2c3d4u,
                                    .major = 2,
@@ -36,7 +36,7 @@ int weir_capture_open(int fd, struct weir_capture **out)
         return -ENOMEM;
     pthread_mutex_init(&c->lock, NULL);
     c->fd = fd;
-    c->full = write(fd, &head, sizeof(head)) != (ssize_t)sizeof(head);
+    c->full = !begun && write(fd, &head, sizeof(head)) != (ssize_t)sizeof(head);
     *out = c;
     return 0;
 }

@@ -82,6 +82,7 @@ static bool insert(struct weir_vif_queue *q, const struct weir_pool_entry *e,
     while (done < n && !weir_pool_add(&q->pool, &e[done]))
         done++;
     bool ok = done == n;
+    WEIR_CRASH_POINT();
     while (!ok && done--)
         weir_pool_remove(&q->pool, e[done].ref, &unused);
     unlock(q);
@@ -173,10 +174,27 @@ static void answer(struct weir_vif *vif,
     }
 }
 
+/* Done once: before `done` a successor takes back what the request did to a
+ * pool and finds it in the ring still; from then on it knows the answer. */
+static bool respond(struct weir_vif *vif,
+                    const struct weir_netif_ctrl_request *r,
+                    const struct weir_netif_ctrl_response *rsp)
+{
+    struct weir_net_log_ctrl *log = &vif->log->ctrl;
+    log->rsp = *rsp;
+    weir_net_log_commit(&log->done, vif->ctrl.r.req_cons);
+    if (r->data[0] < vif->nqueues)
+        weir_pool_settle(vif->queue[r->data[0]]->pool.kept, true);
+    weir_netif_ctrl_back_put(&vif->ctrl, rsp);
+    weir_net_log_commit(&log->answered, log->done);
+    return weir_netif_ctrl_back_push(&vif->ctrl);
+}
+
 int weir_vif_ctrl(struct weir_vif *vif)
 {
     struct weir_netif_ctrl_request r;
     struct weir_netif_ctrl_response rsp;
+    bool notify = false;
     int done = 0;
     while (done < CTRL_BUDGET) {
         int ret = weir_netif_ctrl_back_get(&vif->ctrl, &r);
@@ -188,10 +206,11 @@ int weir_vif_ctrl(struct weir_vif *vif)
         if (!ret)
             break;
         answer(vif, &r, &rsp);
-        weir_netif_ctrl_back_put(&vif->ctrl, &rsp);
+        notify |= respond(vif, &r, &rsp);
         done++;
     }
-    if (done && weir_netif_ctrl_back_push(&vif->ctrl))
+    WEIR_CRASH_POINT();
+    if (notify)
         weir_vif_notify(vif, vif->ctrl_evtchn);
     return done;
 }

@@ -3,10 +3,22 @@
 
 #include <string.h>
 
-static int find(const struct weir_vif *vif, const uint8_t *mac)
+/* A word of the list: which no successor finds half written.  An address given
+ * twice, or taken away twice, is no error, so a successor may go through the
+ * requests of a batch again. */
+static uint64_t word_of(const uint8_t *mac)
 {
-    for (unsigned i = 0; i < vif->nmcast; i++)
-        if (!memcmp(vif->mcast[i], mac, 6))
+    uint64_t w = 1;
+    for (unsigned i = 0; i < 6; i++)
+        w = w << 8 | mac[i];
+    return w;
+}
+
+/* Where the list has the word, or -1. */
+static int find(const struct weir_vif *vif, uint64_t word)
+{
+    for (unsigned i = 0; i < WEIR_NET_LOG_MCAST; i++)
+        if (vif->log->mcast[i] == word)
             return (int)i;
     return -1;
 }
@@ -14,19 +26,19 @@ static int find(const struct weir_vif *vif, const uint8_t *mac)
 bool weir_vif_mcast_change(struct weir_vif *vif, unsigned extra_type,
                            const uint8_t mac[6])
 {
-    bool ok = weir_mac_multicast(mac);
+    if (!weir_mac_multicast(mac))
+        return false; /* only multicast addresses are filtered */
+    bool add = extra_type != WEIR_NETIF_EXTRA_MCAST_DEL;
     pthread_mutex_lock(&vif->mcast_lock);
-    int at = find(vif, mac);
-    if (!ok) {
-        /* only multicast addresses are filtered */
-    } else if (extra_type == WEIR_NETIF_EXTRA_MCAST_DEL) {
-        if (at >= 0)
-            memmove(vif->mcast[at], vif->mcast[at + 1],
-                    (--vif->nmcast - (unsigned)at) * 6u);
-    } else if (at < 0) {
-        ok = vif->nmcast < WEIR_VIF_MCAST;
+    int at = find(vif, word_of(mac));
+    bool ok = true;
+    if (add && at < 0) {
+        at = find(vif, 0);
+        ok = at >= 0;
         if (ok)
-            memcpy(vif->mcast[vif->nmcast++], mac, 6);
+            weir_store_release64(&vif->log->mcast[at], word_of(mac));
+    } else if (!add && at >= 0) {
+        weir_store_release64(&vif->log->mcast[at], 0);
     }
     pthread_mutex_unlock(&vif->mcast_lock);
     return ok;
@@ -38,7 +50,7 @@ bool weir_vif_mcast_wanted(struct weir_vif *vif, const uint8_t *mac)
     if (!memcmp(mac, broadcast, 6))
         return true;
     pthread_mutex_lock(&vif->mcast_lock);
-    bool ok = find(vif, mac) >= 0;
+    bool ok = find(vif, word_of(mac)) >= 0;
     pthread_mutex_unlock(&vif->mcast_lock);
     return ok;
 }

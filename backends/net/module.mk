@@ -1,6 +1,6 @@
 # backends/net: weir-netback; host/: weir-nethost for the device manager
-NETBACK_SRC := $(addprefix backends/net/,vif.c queue.c tx.c txreq.c rx.c \
-	stage.c ctrl.c pool.c mcast.c offload.c switch.c capture.c \
+NETBACK_SRC := $(addprefix backends/net/,vif.c vif_connect.c queue.c queue_setup.c \
+	log.c tx.c txreq.c rx.c stage.c ctrl.c pool.c mcast.c offload.c switch.c capture.c \
 	sink_tap.c sink_switch.c sink_memory.c)
 $(call lib,weir-netback,$(NETBACK_SRC))
 $(call lib,weir-nethost,$(addprefix backends/net/host/,rtnl.c hostif.c tap.c filter.c nft.c))
@@ -29,3 +29,11 @@ THREAD_TESTS += test_net_wake test_net test_net_hostile test_net_switch
 $(call test,test_net_parts,tests/unit/test_net_parts.c,weir-netback)
 $(call helper,net_attacker,tests/e2e/net_attacker.c,weir-front weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
 $(call test,net_attack,tests/e2e/net_attack.c,weir-launch weir-back weir-xshosted weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
+
+# With points to die at (--crash-after K), and without the log.
+NET_STEPS := $(addprefix backends/net/,log.c tx.c rx.c ctrl.c pool.c vif_connect.c)
+NET_PROG_LIBS := weir-netback weir-back weir-hvclient weir-xenbus weir-ring
+$(call variant_prog,steps,weir-netback-steps,backends/net/netback.c $(NET_STEPS) \
+	$(STEPS_COMMON),$(NET_PROG_LIBS),-lseccomp -lcap-ng)
+$(call variant_prog,nolog,weir-netback-nolog,backends/net/netback.c \
+	backends/net/log.c,$(NET_PROG_LIBS),-lseccomp -lcap-ng)

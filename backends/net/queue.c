@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum { TAG_TX, TAG_RX, TAG_CTRL, TAGS };
@@ -30,80 +28,6 @@ static evtchn_port_t port_of(const struct weir_vif_queue *q, unsigned tag)
     if (tag == TAG_RX)
         return q->rx_evtchn != q->tx_evtchn ? q->rx_evtchn : 0;
     return q->index ? 0 : q->vif->ctrl_evtchn;
-}
-
-static int bind(struct weir_vif *vif, const char *dir, const char *key,
-                evtchn_port_t *out)
-{
-    struct weir_port *port = vif->dev.port;
-    evtchn_port_t remote;
-    int ret = weir_peer_read_evtchn(&vif->dev, dir, key, &remote);
-    if (ret)
-        return ret;
-    ret = port->ops->evtchn_bind(port, vif->dev.frontend, remote, out);
-    if (ret)
-        snprintf(vif->dev.error, sizeof(vif->dev.error),
-                 "frontend's %s %u cannot be bound: %s", key, remote,
-                 strerror(-ret));
-    return ret;
-}
-
-static int bind_events(struct weir_vif_queue *q, const char *dir)
-{
-    uint64_t unused;
-    int ret = weir_peer_read(&q->vif->dev, dir, "event-channel-tx", UINT32_MAX,
-                             &unused);
-    if (ret && ret != -ENOENT)
-        return ret;
-    if (ret == -ENOENT) {
-        ret = bind(q->vif, dir, "event-channel", &q->tx_evtchn);
-        q->rx_evtchn = q->tx_evtchn;
-        return ret;
-    }
-    ret = bind(q->vif, dir, "event-channel-tx", &q->tx_evtchn);
-    return ret ? ret : bind(q->vif, dir, "event-channel-rx", &q->rx_evtchn);
-}
-
-static int open_rings(struct weir_vif_queue *q, const char *dir)
-{
-    struct weir_back_dev *dev = &q->vif->dev;
-    grant_ref_t ref[WEIR_PEER_PAGES];
-    int ret = weir_peer_read_refs(dev, dir, "tx-ring-ref", 1, ref);
-    if (!ret)
-        ret = weir_peer_map(dev, ref, 1, false, &q->tx_page);
-    if (!ret)
-        ret = weir_peer_read_refs(dev, dir, "rx-ring-ref", 1, ref);
-    if (!ret)
-        ret = weir_peer_map(dev, ref, 1, false, &q->rx_page);
-    if (ret)
-        return ret;
-    ret = weir_netif_tx_back_init(&q->tx, q->tx_page.addr, 1);
-    if (!ret)
-        ret = weir_netif_rx_back_init(&q->rx, q->rx_page.addr, 1);
-    if (ret)
-        snprintf(dev->error, sizeof(dev->error),
-                 "frontend's rings hold impossible indexes");
-    return ret;
-}
-
-int weir_vif_queue_open(struct weir_vif *vif, unsigned index, const char *dir)
-{
-    struct weir_vif_queue *q = calloc(1, sizeof(*q));
-    if (!q)
-        return -ENOMEM;
-    q->vif = vif;
-    q->index = index;
-    pthread_mutex_init(&q->tx_lock, NULL);
-    pthread_mutex_init(&q->rx_lock, NULL);
-    vif->queue[index] = q;
-    vif->nqueues = index + 1;
-    q->packet = calloc(WEIR_VIF_BATCH, sizeof(q->packet[0]));
-    q->held_flat = malloc(WEIR_VIF_FLAT);
-    q->rx_flat = malloc(2 * WEIR_VIF_FLAT);
-    if (!q->packet || !q->held_flat || !q->rx_flat)
-        return -ENOMEM;
-    int ret = open_rings(q, dir);
-    return ret ? ret : bind_events(q, dir);
 }
 
 int weir_vif_queue_work(void *ctx)
@@ -207,6 +131,14 @@ static int listen_to(struct weir_vif_queue *q, unsigned tag)
     return fd < 0 ? fd : weir_qthread_add_fd(q->thread, fd, tag);
 }
 
+/* A predecessor may have died before it notified of a response. */
+static void tell_again(struct weir_vif_queue *q)
+{
+    for (unsigned tag = 0; tag < TAGS; tag++)
+        if (port_of(q, tag))
+            weir_vif_notify(q->vif, port_of(q, tag));
+}
+
 int weir_vif_queue_start(struct weir_vif_queue *q)
 {
     struct weir_vif *vif = q->vif;
@@ -222,9 +154,12 @@ int weir_vif_queue_start(struct weir_vif_queue *q)
     int ret = 0;
     for (unsigned tag = 0; tag < TAGS && !ret; tag++)
         ret = listen_to(q, tag);
-    if (!ret)
-        weir_qthread_start(q->thread, &thread_ops, q, net->spin_ns);
-    return ret;
+    if (ret)
+        return ret;
+    if (vif->dev.resume)
+        tell_again(q);
+    weir_qthread_start(q->thread, &thread_ops, q, net->spin_ns);
+    return 0;
 }
 
 void weir_vif_queue_stop(struct weir_vif_queue *q)
@@ -244,23 +179,4 @@ void weir_vif_queue_stop(struct weir_vif_queue *q)
     q->fd_polled = false;
     weir_qpool_put(weir_backend_cfg(q->vif->dev.be)->pool, q->thread);
     q->thread = NULL;
-}
-
-void weir_vif_queue_free(struct weir_vif_queue *q)
-{
-    struct weir_port *port = q->vif->dev.port;
-    weir_pool_clear(&q->pool, port);
-    weir_peer_unmap(&q->tx_page);
-    weir_peer_unmap(&q->rx_page);
-    for (unsigned tag = TAG_TX; tag <= TAG_RX; tag++)
-        if (port_of(q, tag))
-            port->ops->evtchn_close(port, port_of(q, tag));
-    weir_stage_free(&q->tx_stage, port);
-    weir_stage_free(&q->rx_stage, port);
-    pthread_mutex_destroy(&q->tx_lock);
-    pthread_mutex_destroy(&q->rx_lock);
-    free(q->packet);
-    free(q->held_flat);
-    free(q->rx_flat);
-    free(q);
 }

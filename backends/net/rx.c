@@ -35,12 +35,16 @@ static int room_of(struct weir_vif_queue *q)
 static void flush(struct weir_vif_queue *q)
 {
     unsigned op = 0;
+    if (!q->nrsp)
+        return;
     weir_stage_run(&q->rx_stage, q->vif);
+    weir_net_log_commit(&q->log->rx.taken, q->rx.r.req_cons);
     for (unsigned i = 0; i < q->nrsp; i++) {
         for (; op < q->rsp_op[i]; op++)
             if (q->rx_stage.op[op].status)
                 q->rsp[i].rsp.status = WEIR_NETIF_RSP_ERROR;
         weir_netif_rx_back_put(&q->rx, &q->rsp[i]);
+        WEIR_CRASH_POINT();
     }
     q->nrsp = 0;
     q->rx_stage.used = q->rx_stage.nops = 0;
@@ -50,7 +54,9 @@ void weir_vif_rx_end(struct weir_vif_queue *q)
 {
     struct weir_dev_stats *s = q->vif->dev.stats;
     flush(q);
+    weir_net_log_commit(&q->log->rx.answered, q->rx.r.rsp_prod);
     bool notify = weir_netif_rx_back_push(&q->rx);
+    WEIR_CRASH_POINT();
     if (q->rx_packets) {
         weir_stats_add(s, WEIR_STAT_RX_PACKETS, q->rx_packets);
         weir_stats_add(s, WEIR_STAT_RX_BYTES, q->rx_bytes);
@@ -105,15 +111,22 @@ static int16_t fill(struct weir_vif_queue *q, uint32_t ref, struct cursor *c,
     return (int16_t)len;
 }
 
+/* The next request, copied out of the ring into the log; NULL: none. */
+static const struct weir_netif_rx_request *take(struct weir_vif_queue *q)
+{
+    struct weir_netif_rx_request *r =
+        &q->log->rx_req[q->rx.r.req_cons % WEIR_NET_LOG_RX];
+    return weir_netif_rx_back_get(&q->rx, r) == 1 ? r : NULL;
+}
+
 static void put_gso(struct weir_vif_queue *q, const struct weir_net_packet *p)
 {
-    struct weir_netif_rx_request unused;
     union weir_netif_rx_slot *s = &q->rsp[q->nrsp];
     memset(s, 0, sizeof(*s));
     s->extra.type = WEIR_NETIF_EXTRA_GSO;
     s->extra.u.gso.size = p->gso_size;
     s->extra.u.gso.type = p->gso;
-    weir_netif_rx_back_get(&q->rx, &unused);
+    take(q);
     q->rsp_op[q->nrsp++] = (uint16_t)q->rx_stage.nops;
 }
 
@@ -122,7 +135,6 @@ static void put_gso(struct weir_vif_queue *q, const struct weir_net_packet *p)
 static void put_slots(struct weir_vif_queue *q, const struct weir_net_packet *p)
 {
     struct cursor c = {p->piece, 0};
-    struct weir_netif_rx_request req;
     uint16_t flags = 0;
     uint32_t left = p->len;
     if (p->csum_blank)
@@ -134,13 +146,14 @@ static void put_slots(struct weir_vif_queue *q, const struct weir_net_packet *p)
     do {
         uint32_t n = left < WEIR_PAGE_SIZE ? left : WEIR_PAGE_SIZE;
         left -= n;
-        if (weir_netif_rx_back_get(&q->rx, &req) != 1)
+        const struct weir_netif_rx_request *req = take(q);
+        if (!req)
             return;
         union weir_netif_rx_slot *s = &q->rsp[q->nrsp];
-        s->rsp.id = req.id;
+        s->rsp.id = req->id;
         s->rsp.offset = 0;
         s->rsp.flags = (uint16_t)(flags | (left ? WEIR_NETRXF_MORE_DATA : 0));
-        s->rsp.status = fill(q, req.gref, &c, n);
+        s->rsp.status = fill(q, req->gref, &c, n);
         q->rsp_op[q->nrsp++] = (uint16_t)q->rx_stage.nops;
         if (flags & WEIR_NETRXF_EXTRA_INFO)
             put_gso(q, p);

@@ -3,7 +3,8 @@
  * Guest transmit: ring slots are copied once, checked (txreq.c), turned into
  * packets whose head is private, handed to the sink in one batch and answered
  * in ring order, all before the next batch is taken.  So a page of the guest
- * is touched only while its slot is unanswered.
+ * is touched only while its slot is unanswered.  The log (log.h) has the
+ * answers before the sink has the frames.
  */
 #include "backends/net/vif.h"
 #include "backends/common/stats.h"
@@ -199,25 +200,37 @@ static void sift(struct weir_vif_queue *q, struct tx_batch *b)
     b->npackets = kept;
 }
 
-static void respond(struct weir_vif_queue *q, const struct tx_batch *b)
+/* From here on the slots count as taken: whatever happens, they are answered
+ * so, and no frame of them goes out again. */
+static void log_batch(struct weir_vif_queue *q, const struct tx_batch *b)
 {
     const union weir_netif_tx_slot *slot = q->slot;
+    struct weir_netif_tx_response *rsp = q->log->tx_rsp;
     for (unsigned i = 0; i < b->n; i++) {
         const struct tx_entry *e = &b->entry[i];
         for (unsigned k = 0; k < e->slots; k++, slot++) {
             bool extra = e->extras >> k & 1;
-            struct weir_netif_tx_response rsp = {
+            *rsp++ = (struct weir_netif_tx_response){
                 .id = extra ? 0 : slot->req.id,
                 .status = extra ? WEIR_NETIF_RSP_NULL : e->status,
             };
-            weir_netif_tx_back_put(&q->tx, &rsp);
         }
     }
+    weir_net_log_commit(&q->log->tx.taken, q->tx.r.rsp_prod + b->slots);
+}
+
+static void respond(struct weir_vif_queue *q, const struct tx_batch *b)
+{
+    for (unsigned i = 0; i < b->slots; i++)
+        weir_netif_tx_back_put(&q->tx, &q->log->tx_rsp[i]);
     q->nslots -= b->slots;
     if (q->nslots)
         memmove(q->slot, q->slot + b->slots, q->nslots * sizeof(q->slot[0]));
-    if (weir_netif_tx_back_push(&q->tx))
+    weir_net_log_commit(&q->log->tx.answered, q->tx.r.rsp_prod);
+    if (weir_netif_tx_back_push(&q->tx)) {
+        WEIR_CRASH_POINT();
         weir_vif_notify(q->vif, q->tx_evtchn);
+    }
 }
 
 static void account(struct weir_vif_queue *q, const struct tx_batch *b,
@@ -257,9 +270,12 @@ int weir_vif_tx(struct weir_vif_queue *q)
         weir_stage_run(&q->tx_stage, q->vif);
         if (q->tx_stage.nops || q->vif->dev.res.vif.antispoof)
             sift(q, &b);
+    }
+    if (!ret && b.n)
+        log_batch(q, &b);
+    if (!ret && b.npackets) {
         weir_capture_packets(q->vif->capture, q->packet, b.npackets);
-        if (b.npackets)
-            dropped = q->vif->sink->send(q, q->packet, b.npackets);
+        dropped = q->vif->sink->send(q, q->packet, b.npackets);
     }
     pthread_mutex_unlock(&q->tx_lock);
     if (ret)

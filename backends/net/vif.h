@@ -21,8 +21,8 @@
 #include "backends/common/limit.h"
 #include "backends/common/peer.h"
 #include "backends/common/qthread.h"
+#include "backends/net/log.h"
 #include "backends/net/packet.h"
-#include "backends/net/pool.h"
 #include "backends/net/switch.h"
 #include "backends/net/txreq.h"
 #include "ring/netif_ring.h"
@@ -30,12 +30,13 @@
 #define WEIR_VIF_QUEUES   4u
 #define WEIR_VIF_BATCH    64u /* tx slots, and packets, of one pass */
 #define WEIR_VIF_STAGE    64u /* pages that grant copies go through */
-#define WEIR_VIF_MCAST    64u /* multicast addresses a frontend may ask for */
 #define WEIR_VIF_RX_SLOTS 256u
 #define WEIR_VIF_FLAT     (WEIR_NET_MAX + 16u) /* a packet and its header */
 #define WEIR_VIF_STALL_NS UINT64_C(10000000000)
 
 _Static_assert(WEIR_VIF_BATCH <= WEIR_SWITCH_BATCH, "one switch call a batch");
+_Static_assert(WEIR_VIF_BATCH <= WEIR_NET_LOG_BATCH, "a batch has a log");
+_Static_assert(WEIR_VIF_QUEUES <= WEIR_NET_LOG_QUEUES, "all queues have one");
 _Static_assert(WEIR_VIF_BATCH >= WEIR_TXREQ_CHAIN, "a chain fits a batch");
 
 struct weir_vif;
@@ -74,6 +75,7 @@ struct weir_vif_queue {
     struct weir_peer_pages tx_page, rx_page;
     evtchn_port_t tx_evtchn, rx_evtchn; /* the same when not split; 0: none */
     struct weir_pool pool;
+    struct weir_net_log_queue *log;
 
     pthread_mutex_t tx_lock;
     struct weir_netif_tx_back_ring tx;
@@ -124,8 +126,6 @@ struct weir_vif {
     bool rx_notify, mcast_filter;
     bool vnet_hdr;
     pthread_mutex_t mcast_lock;
-    unsigned nmcast;
-    uint8_t mcast[WEIR_VIF_MCAST][6];
     unsigned nqueues;
     struct weir_vif_queue *queue[WEIR_VIF_QUEUES];
     struct weir_peer_pages ctrl_page;
@@ -133,6 +133,8 @@ struct weir_vif {
     evtchn_port_t ctrl_evtchn; /* 0: no control ring */
     uint8_t *ctrl_list;        /* own page for lists */
     struct weir_capture *capture;
+    struct weir_net_log_page *log; /* NULL: not connected */
+    struct weir_net_log_queue *queue_log[WEIR_VIF_QUEUES];
 };
 
 /* What all vifs of a backend share: weir_backend_config.context. */
@@ -143,13 +145,24 @@ struct weir_net_context {
 
 extern const struct weir_back_class weir_vif_class;
 
-/* queue.c: set-up of a queue, its thread. */
-int weir_vif_queue_open(struct weir_vif *vif, unsigned index, const char *dir);
+/* vif.c */
+unsigned weir_vif_max_queues(const struct weir_vif *vif);
+
+/* vif_connect.c */
+int weir_vif_connect(struct weir_back_dev *dev);
+void weir_vif_disconnect(struct weir_back_dev *dev);
+
+/* queue.c: a queue's thread. */
 int weir_vif_queue_start(struct weir_vif_queue *q);
 void weir_vif_queue_stop(struct weir_vif_queue *q);
-void weir_vif_queue_free(struct weir_vif_queue *q);
 /* One pass of the queue's work: for its thread and for tests. */
 int weir_vif_queue_work(void *queue);
+
+/* queue_setup.c.  log: what the frontend says of the queue, a predecessor's
+ * words when dev->resume; open takes it, free does not free it. */
+int weir_vif_queue_open(struct weir_vif *vif, unsigned index,
+                        struct weir_net_log_queue *log);
+void weir_vif_queue_free(struct weir_vif_queue *q);
 
 /* tx.c: take, check, hand to the sink, answer.  > 0 did something, 0 nothing
  * to do, < 0 broken (reported). */
@@ -188,8 +201,9 @@ bool weir_vif_mcast_change(struct weir_vif *vif, unsigned extra_type,
 /* Does the frontend want a frame to this address? */
 bool weir_vif_mcast_wanted(struct weir_vif *vif, const uint8_t *mac);
 
-/* capture.c: pcap to a descriptor; NULL: nothing is captured. */
-int weir_capture_open(int fd, struct weir_capture **out);
+/* capture.c: pcap to a descriptor; NULL: nothing is captured.  begun: by a
+ * predecessor, to whose records others are added. */
+int weir_capture_open(int fd, bool begun, struct weir_capture **out);
 void weir_capture_packets(struct weir_capture *c,
                           const struct weir_net_packet *p, unsigned n);
 void weir_capture_close(struct weir_capture *c);
