@@ -371,6 +371,38 @@ static void destroyed_before_its_program_says_hello(void **state)
     assert_int_equal(m.frames_used, 0);
 }
 
+/* Whether the mapper has a page just then or not: either it is busy, or it is
+ * revived and the mapper finds no grant any more. */
+static void revived_while_others_map_and_unmap(void **state)
+{
+    struct puppet d = start("driver"), m = start("mapper");
+    unsigned busy = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < 30; round++) {
+        struct puppet_answer run = keep(&d, round, 4), r;
+        struct puppet_order o = {
+            .op = PUPPET_TIME, .a = d.domid, .b = 16, .c = 4, .d = UINT32_MAX};
+        int rc;
+
+        for (unsigned i = 0; i < 4; i++)
+            puppet_do(&d, PUPPET_GRANT, 16 + i, m.domid, run.v[1] + i, 0);
+        assert_int_equal(send(m.fd, &o, sizeof(o), 0), sizeof(o));
+        puppet_kill(&d);
+        while ((rc = puppet_revive(&d)) == -EBUSY)
+            busy++;
+        assert_int_equal(rc, 0);
+        assert_int_equal(recv(m.fd, &r, sizeof(r), 0), sizeof(r));
+        assert_int_equal(r.rc, -WEIR_EIO);
+        assert_int_equal(puppet_info(&m).grants_mapped, 0);
+        assert_int_equal(puppet_info(&d).grants_active, 0);
+        assert_int_equal(puppet_info(&d).frames, 4 * (round + 1));
+    }
+    print_message("busy %u times\n", busy);
+    assert_int_equal(puppet_destroy(&m), 0);
+    assert_int_equal(puppet_destroy(&d), 0);
+}
+
 /* ---- events, and what stays --------------------------------------------- */
 
 static void expect_event(struct weir_hvctl *c, domid_t domid,
@@ -502,6 +534,7 @@ int main(void)
         cmocka_unit_test_teardown(a_revival_nobody_waits_for, clear),
         cmocka_unit_test_teardown(destroyed_before_its_program_says_hello,
                                   clear),
+        cmocka_unit_test_teardown(revived_while_others_map_and_unmap, clear),
         cmocka_unit_test_teardown(an_event_says_whose_it_is, clear),
         cmocka_unit_test_teardown(two_hundred_revivals_leave_nothing, clear),
     };

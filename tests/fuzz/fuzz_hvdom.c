@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
  * The domain socket: two domains send whatever the input says, packet after
- * packet, and change their grant tables in between.  weir-hv answers each
- * packet, and when both domains are gone every frame, port and grant is back.
+ * packet, and change their grant tables in between, or die and come back.
+ * weir-hv answers each packet, and when both domains are gone every frame, port
+ * and grant is back.
  *
  * Input: 1 byte (bit 1: two windows, bit 2: the first domain is not sealed
  * yet); then records: 1 byte (bit 0 which domain,
- * bit 7: bytes for its grant table instead), 1 byte length, bytes.
+ * bit 7: bytes for its grant table instead, bit 5: its program dies), 1 byte
+ * length, bytes.
  */
 #include "hypervisor/hypercall.h"
 #include "tests/fuzz/hv_fake.h"
@@ -28,22 +30,39 @@ static void fix_header(uint8_t *msg, size_t len)
     msg[3] = 0;
 }
 
-static void play(struct hv_domain *d, int fd, uint8_t how, const uint8_t *p,
+/* Nothing of it is in use but what it kept and begins with. */
+static void check_new(struct hv_domain *d)
+{
+    uint64_t kept = 0;
+
+    for (uint32_t i = 0; i < d->keeps.n; i++)
+        kept += d->keeps.run[i].count;
+    if (d->frames != kept || d->track.used || d->events.used != 2 ||
+        d->held != kept + d->grants.max + 2)
+        abort();
+}
+
+static void play(struct hv_domain *d, int *fd, uint8_t how, const uint8_t *p,
                  size_t len)
 {
     uint8_t msg[256], reply[WEIR_HV_MSG_MAX];
 
     memcpy(msg, p, len);
+    if (how & 0x20) {
+        if (fake_revive(d, fd))
+            check_new(d);
+        return;
+    }
     if (how & 0x80) {
         memcpy(hv_memory_at(&d->m->mem, d->grants.first), msg, len);
         return;
     }
     if (!(how & 0x40))
         fix_header(msg, len);
-    if (len == 0 || d->fail || send(fd, msg, len, MSG_DONTWAIT) < 0)
+    if (len == 0 || d->fail || send(*fd, msg, len, MSG_DONTWAIT) < 0)
         return;
     hv_hypercall(d);
-    if (recv(fd, reply, sizeof(reply), MSG_DONTWAIT) < WEIR_HV_HEADER &&
+    if (recv(*fd, reply, sizeof(reply), MSG_DONTWAIT) < WEIR_HV_HEADER &&
         !d->fail)
         abort();
 }
@@ -63,7 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             len = (uint8_t)(size - at - 2);
         fake_kernel = (fake_kernel & FAKE_TWO_WINDOWS) |
                       (how & 2 ? FAKE_STILL_MAPPED : 0);
-        play(d[how & 1], fd[how & 1], how, data + at + 2, len);
+        play(d[how & 1], &fd[how & 1], how, data + at + 2, len);
         fake_check_access(d[how & 1]);
         at += 2 + (size_t)len;
     }

@@ -184,9 +184,31 @@ struct hv_domain *fake_domain_like(const struct weir_hv_create *how,
     return d;
 }
 
+bool fake_revive(struct hv_domain *d, int *fd)
+{
+    close(*fd);
+    *fd = -1;
+    if (d->sock >= 0)
+        close(d->sock);
+    d->sock = -1;
+    hv_domain_drop(d);
+    d->dead = d->fail = true;
+    d->state = WEIR_DOM_CRASHED;
+    if (hv_domain_revive(d)) {
+        *fd = d->new_fd;
+        d->win = calloc(1, sizeof(*d->win));
+        d->sealed = true;
+    } else if (d->new_fd != -EBUSY) {
+        abort();
+    }
+    d->revived = false;
+    return *fd >= 0;
+}
+
 void fake_end(struct hv_domain *d, int fd)
 {
-    close(fd);
+    if (fd >= 0)
+        close(fd);
     d->destroy = true;
     hv_domain_drop(d);
     hv_domain_give_back(d, true);

@@ -15,6 +15,9 @@ struct hv_machine *fake_machine(void);
 struct hv_domain *fake_domain(domid_t domid, int *fd);
 struct hv_domain *fake_domain_like(const struct weir_hv_create *how,
                                    domid_t domid, int *fd);
+/* Its program dies, and there is another; false: not yet (-EBUSY), and it stays
+ * dead. */
+bool fake_revive(struct hv_domain *d, int *fd);
 /* Checks that nothing is left over when all are gone. */
 void fake_end(struct hv_domain *d, int fd);
 void fake_check_empty(void);
