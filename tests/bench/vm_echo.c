@@ -107,6 +107,7 @@ static int obey(struct echo *e)
         }
         switch (e->page->what) {
         case ONEWAY_HEAR:
+            weir_store_release64(&e->page->ready, ask);
             err = hear(e);
             stamp = tsc();
             break;

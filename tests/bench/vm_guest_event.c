@@ -11,9 +11,9 @@
 #include "tests/bench/vm_guest.h"
 #include "tests/bench/vm_oneway.h"
 
-#define SAMPLES     201u
-#define CLOCKS      2000u
-#define TRIPS       2000u
+#define SAMPLES     101u
+#define CLOCKS      500u
+#define TRIPS       500u
 #define WAIT_NS     UINT64_C(10000000000)
 #define VECTOR      31u /* the runtime's table ends there */
 #define APIC_SVR    0xfee000f0u
@@ -101,9 +101,12 @@ static void clocks(struct events *e)
 static void to_process(struct events *e)
 {
     for (unsigned i = 0; i < SAMPLES; i++) {
-        uint64_t t = now(e) + ONEWAY_ASLEEP_NS;
+        uint64_t t;
 
         ask(e, ONEWAY_HEAR);
+        while (weir_load_acquire64(&e->page->ready) != e->asked)
+            weir_pause();
+        t = now(e) + ONEWAY_ASLEEP_NS;
         while (now(e) < t)
             weir_pause();
         t = tsc();

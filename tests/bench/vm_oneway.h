@@ -12,7 +12,7 @@
 
 /* Who is to be asleep is so after this time. */
 #define ONEWAY_ASLEEP_NS UINT64_C(1000000)
-#define ONEWAY_BURST     2000u
+#define ONEWAY_BURST     1000u
 
 enum oneway {
     ONEWAY_CLOCK,    /* stamp: the process's TSC, at once */
@@ -28,6 +28,7 @@ struct oneway_page {
     uint8_t pad[48];
     volatile uint64_t answer; /* process */
     uint64_t stamp;
+    volatile uint64_t ready; /* process: the ask for which it goes to sleep */
 };
 
 #endif

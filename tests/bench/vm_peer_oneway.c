@@ -15,7 +15,7 @@
 #include "tests/bench/vm_oneway.h"
 #include "tests/bench/vm_peer_vm.h"
 
-#define SAMPLES 201u
+#define SAMPLES 101u
 #define LATE_NS 1e9
 
 /* bx = how often.  At 0x2000: struct peer_vars. */

@@ -8,7 +8,7 @@ done
 cd /t
 export B=/t
 measured() {
-    tests/bench_vm "$1" >/tmp/figures 2>/dev/ttyS0 && grep '^{' /tmp/figures
+    tests/bench_vm "$1" >/tmp/figures 2>"$lab_out" && grep '^{' /tmp/figures
 }
 for group in $(cat /lab/groups); do
     check "figures: $group" measured "$group"
