@@ -177,6 +177,13 @@ void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms)
         weir_dom_kill(dom, "it does not offer to power off");
 }
 
+/* weir-hv's words for an end that it saw nothing else of. */
+static bool says_nothing(const char *reason)
+{
+    return !reason[0] || !strcmp(reason, "its process ended") ||
+           !strcmp(reason, "its program closed its socket");
+}
+
 /* weir-hv may know why (a frame that was not granted, say); the status says
  * how. */
 static void death_reason(struct weir_dom *dom, const char *status)
@@ -189,7 +196,7 @@ static void death_reason(struct weir_dom *dom, const char *status)
         info.state == WEIR_DOM_CRASHED)
         snprintf(dom->reason, sizeof(dom->reason), "%s", info.reason);
     snprintf(why, sizeof(why), "%.159s", dom->reason);
-    if (why[0] && strcmp(why, "its process ended")) /* status says that */
+    if (!says_nothing(why))
         snprintf(dom->reason, sizeof(dom->reason), "%s (%s)", why, status);
     else
         snprintf(dom->reason, sizeof(dom->reason), "%s", status);

@@ -121,7 +121,6 @@ void weir_resume_check(struct weir_dom *dom)
     r->served_ns = weir_devd_now();
     us = (r->served_ns - r->down_ns) / 1000;
     r->down_ns = 0;
-    r->asked = false;
     r->last_us = us;
     if (us > r->max_us)
         r->max_us = us;

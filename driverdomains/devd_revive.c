@@ -25,7 +25,8 @@ bool weir_dom_can_revive(const struct weir_dom *dom)
     for (struct weir_dev *v = dom->devd->devs; v; v = v->next)
         if (v->frontend == dom)
             return false;
-    return dom->cfg.on_crash == WEIR_ACTION_RESTART || dom->revival.asked;
+    return dom->cfg.on_crash == WEIR_ACTION_RESTART || dom->revival.asked ||
+           dom->phase == WEIR_PHASE_RESTARTING;
 }
 
 static void say(struct weir_dom *dom, const char *text)
@@ -47,7 +48,6 @@ static void rebuild(struct weir_dom *dom, const char *what, int rc)
     weir_devd_answer(dom->devd, &dom->revival.waiter, -rc, dom->domid, NULL,
                      text);
     dom->restart = true;
-    dom->revival.asked = false;
     weir_dom_kill(dom, NULL);
 }
 
@@ -121,12 +121,16 @@ static int decide(struct weir_dom *dom, uint64_t now)
         return rc;
     dom->restarts++;
     r->at_ns = now + delay;
-    if (delay)
+    if (r->asked)
+        snprintf(text, sizeof(text), "restart %u at once, as asked",
+                 dom->restarts);
+    else if (delay)
         snprintf(text, sizeof(text), "died: %s; restart %u in %" PRIu64 " ms",
                  r->why, dom->restarts, delay / 1000000);
     else
         snprintf(text, sizeof(text), "died: %s; restart %u at once", r->why,
                  dom->restarts);
+    r->asked = false; /* what becomes of the next program is not */
     say(dom, text);
     return 0;
 }
@@ -289,6 +293,7 @@ int weir_revive_ask(struct weir_dom *dom, struct weir_waiter w, char *text,
     struct weir_revival *r = &dom->revival;
     uint64_t now = weir_devd_now();
     bool before = r->asked;
+    char why[sizeof(dom->reason)];
 
     if (weir_dom_is_vm(dom))
         return refuse(text, size, -EOPNOTSUPP, dom,
@@ -314,9 +319,8 @@ int weir_revive_ask(struct weir_dom *dom, struct weir_waiter w, char *text,
     if (dom->phase == WEIR_PHASE_RUNNING) {
         weir_revive_kill(dom, "restart was asked for", now);
     } else if (dom->phase == WEIR_PHASE_CRASHED) {
-        if (!r->why[0])
-            snprintf(r->why, sizeof(r->why), "%.199s", dom->reason);
-        weir_revive_died(dom, r->why);
+        snprintf(why, sizeof(why), "%s", r->why[0] ? r->why : dom->reason);
+        weir_revive_died(dom, why);
     } else if (r->step == WEIR_REVIVE_WAITING) {
         r->at_ns = now;
         weir_revive_go_on(dom);

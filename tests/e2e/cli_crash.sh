@@ -6,7 +6,7 @@ cli_begin "$@"
 cli_bridge
 cli_image
 cli_domains
-echo 'on_crash="destroy"' >>"$dir/disk.cfg"
+printf '%s\n' 'on_crash="destroy"' heartbeat=0 >>"$dir/disk.cfg"
 w up --memory 256M "$dir"/{disk,net}.cfg >/dev/null || die up
 
 pid() {
