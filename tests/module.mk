@@ -12,6 +12,7 @@ include tests/guests/tiny/module.mk
 include tests/guests/fuzzguest/module.mk
 include tests/e2e/vm.mk
 include tests/e2e/hostile.mk
+include tests/crash/module.mk
 include tests/lab/module.mk
 
 ## demo            a guest serves files from a real disk over a real bridge

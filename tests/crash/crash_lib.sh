@@ -1,0 +1,151 @@
+# crash_lib.sh, sourced: an instance of Weir whose disk driver domain dies
+# again and again, and what its guest and the host saw of that.
+#
+#   crash_begin NAME PROGRAM...   namespace, $dir, cleanup; what must be built
+#   configure SEED                a configuration at random, in $c_* and $says
+#   batch KILLS SEED PROGRAM [ARG...]
+#                                 one instance with that configuration; adds to
+#                                 the totals, false when anything was noticed
+#   totals                        the two lines of figures; false unless all 0
+#
+# Each batch is an instance of its own, and must leave nothing behind.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/../e2e/cli_lib.sh"
+
+lost=0 doubled=0 corrupted=0 hung=0 failed=0 noticed=0 kills=0 ios=0 other=0
+
+crash_begin() {
+    local p
+    for p in crash_load crash_kill "$@"; do
+        [ -x "$B/tests/$p" ] || die "$B/tests/$p is not built: make tests"
+    done
+    cli_begin "${ARGS[@]}"
+    shm=$(mktemp -d /dev/shm/weir-crash.XXXXXX 2>/dev/null) || shm=$dir
+    trap 'crash_cleanup' EXIT
+    : >"$dir/outages"
+}
+
+crash_cleanup() {
+    [ "$shm" = "$dir" ] || rm -rf "$shm"
+    cli_cleanup
+}
+
+pick() { # WORD...: one of them
+    printf '%s' "${@:1 + RANDOM % $#:1}"
+}
+
+configure() {
+    RANDOM=$(($1 % 32768))
+    c_queues=$(pick 1 1 2 4)
+    c_order=$(pick 0 0 1 2)
+    c_sectors=$(pick 88 512)
+    c_persistent=$(pick 1 0)
+    c_engine=$(pick libaio libaio sync)
+    c_sector_size=$(pick 512 4096)
+    c_depth=$(pick 1 8 32)
+    c_place=$(pick shm shm shm disk)
+    says="seed $1: $c_queues queues, ring of $((1 << c_order)) pages, \
+up to $((c_sectors / 2)) KiB, persistent $c_persistent, $c_engine, \
+sectors of $c_sector_size, depth $c_depth, image in $c_place"
+}
+
+# The domains' configurations and an empty image.
+lay_out() { # SEED PROGRAM-PATH ARG...
+    local seed=$1 program=$2 arg args=
+    shift 2
+    for arg in "$@"; do args="$args${args:+,}'$arg'"; done
+    image=$shm/disk.img
+    [ "$c_place" = shm ] || image=$dir/disk.img
+    rm -f "$image"
+    truncate -s "${CRASH_SIZE:-8M}" "$image" || die "no image"
+    cli_cfg disk 'name="disk"' "kernel=\"$program\"" driver_domain=1 \
+        'offers=["vbd"]' "args=[$args]" 'on_crash="restart"' \
+        restart_limit=0 restart_delay=0
+    cli_cfg load 'name="load"' "kernel=\"$B/tests/crash_load\"" memory=64 \
+        "args=['--seed','$seed','--queues','$c_queues','--order','$c_order','--sectors','$c_sectors','--persistent','$c_persistent','--depth','$c_depth']" \
+        "disk=['format=raw,vdev=xvda,access=rw,queues=$c_queues,engine=$c_engine,sector-size=$c_sector_size,target=$image']"
+}
+
+running() {
+    [ "$(w --json block-list load | jq -r '.[0].frontend_state')" = Connected ]
+}
+
+# Adds the counts of a line "WORD N WORD N ..." to the totals.
+add() {
+    local n
+    while [ $# -ge 2 ]; do
+        n=$2
+        case $1 in
+        lost) lost=$((lost + n)) ;;
+        doubled) doubled=$((doubled + n)) ;;
+        corrupted) corrupted=$((corrupted + n)) ;;
+        hung) hung=$((hung + n)) ;;
+        failed) failed=$((failed + n)) ;;
+        noticed) noticed=$((noticed + n)) ;;
+        kills) kills=$((kills + n)) ;;
+        ios) ios=$((ios + n)) ;;
+        esac
+        shift 2
+    done
+}
+
+wrong() {
+    echo "  $*" >&2
+    other=$((other + 1))
+}
+
+faults() {
+    echo $((lost + doubled + corrupted + hung + failed + noticed + other))
+}
+
+batch() { # KILLS SEED PROGRAM-PATH [ARG...]
+    local n=$1 seed=$2 program=$3 before rc=0 result faults_before
+    shift 3
+    faults_before=$(faults)
+    rm -rf "$S"
+    tag=none
+    before=$(cli_snapshot)
+    lay_out "$seed" "$program" "$@"
+    w up --memory 256M "$dir/disk.cfg" "$dir/load.cfg" >/dev/null ||
+        die "up: $says"
+    tag=$(w --json info | jq -r .tag)
+    until_ok 10 running || wrong "the load does not connect: $(w block-list load)"
+    "$B/tests/crash_kill" --state-dir "$S" --image "$image" --kills "$n" \
+        --seed "$seed" --delay "${CRASH_DELAY:-30}" --watch "${CRASH_WATCH:-0}" \
+        >"$dir/kill.out" 2>"$dir/kill.err" || rc=$?
+    [ $rc = 0 ] || sed 's/^/  /' "$dir/kill.err" >&2
+    # A guest that hangs has a deadline of its own, after which it reports.
+    [ $rc = 0 ] || until_ok 15 grep -q '^.*result ios' "$S/log/load.log" || :
+    grep '^outage' "$dir/kill.out" >>"$dir/outages"
+    add $(sed -n 's/^host //p' "$dir/kill.out")
+    result=$(sed -n 's/.*result \(ios.*\)/\1/p' "$S/log/load.log" | tail -n 1)
+    add $result
+    grep -hE 'LOST|DOUBLED|CORRUPTED|HUNG|FAILED|NOTICED' "$S/log/load.log" |
+        head -n 5 | sed 's/^/  /' >&2
+    [ -n "$result" ] || wrong "the guest told no result: $(tail -n 3 "$S/log/load.log")"
+    w down || wrong "weir down failed"
+    [ "$(cli_snapshot)" = "$before" ] ||
+        wrong "left behind: $(diff <(echo "$before") <(cli_snapshot))"
+    [ $rc = 0 ] && [ "$(faults)" = "$faults_before" ] && return 0
+    [ "$(faults)" != "$faults_before" ] || wrong "crash_kill: exit $rc"
+    [ -z "${CRASH_KEEP:-}" ] || cp -r "$S/log" "$CRASH_KEEP.$seed"
+    echo "  $says" >&2
+    return 1
+}
+
+# COLUMN: median, p99 and maximum in ms of the outages.
+percentiles() {
+    awk -v c="$1" '{ print $c }' "$dir/outages" | sort -n | awk '
+        { v[NR] = $1 }
+        function at(p, i) { i = int(NR * p + 0.999999); return v[i < 1 ? 1 : i] / 1000 }
+        END { if (NR) printf "median %.1f ms, p99 %.1f ms, maximum %.1f ms", at(.5), at(.99), at(1)
+              else printf "none" }'
+}
+
+totals() {
+    echo "lost $lost, doubled $doubled, corrupted $corrupted, hung $hung;" \
+        "failed $failed, noticed $noticed, other $other; $kills kills, $ios I/Os"
+    echo "outage as guests see it: $(percentiles 2)"
+    echo "outage as the manager measures it: $(percentiles 3)"
+    [ "$(faults)" = 0 ]
+}
