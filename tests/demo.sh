@@ -6,6 +6,7 @@
 #
 #   B            build directory (build)
 #   DEMO_MIB     size of the large file (256)
+#   DEMO_KILL    driver domains that are killed during a download (disk net)
 #   TMPDIR       where the image goes (/var/tmp); must support O_DIRECT
 set -u
 B=$(readlink -f "${B:-build}")
@@ -15,6 +16,7 @@ mib=${DEMO_MIB:-256}
 ns=weir-demo-$(od -An -N3 -tx1 /dev/urandom | tr -d ' ')
 guest_ip=10.97.0.2
 began=$SECONDS
+kill=${DEMO_KILL-disk net}
 dir= tag= up= failed=0
 pids=()
 
@@ -141,6 +143,14 @@ vif = [ "bridge=weirbr0, backend=net" ]
 EOT
 }
 
+# Also of programs that were started since.
+note_pids() {
+    mapfile -t -O "${#pids[@]}" pids < <(
+        weir --json list | jq '.[].pid'
+        pgrep -f -- "--state-dir $dir/state"
+    )
+}
+
 start_machine() {
     local from to i
     from=$(date +%s%N)
@@ -150,10 +160,7 @@ start_machine() {
         die "weir up failed: the last lines of its logs are above"
     }
     tag=$(weir --json info | jq -r .tag)
-    mapfile -t pids < <(
-        weir --json list | jq '.[].pid'
-        pgrep -f -- "--state-dir $dir/state"
-    )
+    note_pids
     for ((i = 0; i < 100; i++)); do
         in_ns curl -s --noproxy '*' -m 1 -o "$dir/probe" \
             "http://$guest_ip/" && break
@@ -215,6 +222,55 @@ fetch_large() {
     compare random.bin "$(sha256sum <"$dir/random.bin" | cut -d' ' -f1)" &&
         printf ' SHA-256 equal\n'
     rm -f "$dir/random.bin"
+}
+
+kill_driver() { # NAME MIB
+    local pid
+    pid=$(weir --json list "$1" | jq '.[0].pid')
+    # Dead at this moment, if the download before it was quick.
+    [ "${pid:-0}" -gt 1 ] || return 0
+    kill -9 "$pid" && printf '\rat %d MiB: SIGKILL to %s, pid %d\n' "$2" "$1" "$pid"
+}
+
+# Slowed down a little, so that the kills are spread over it.
+fetch_while_killing() {
+    local pid size name at=0 code
+    in_ns curl -sf --noproxy '*' -m 110 -o "$dir/random.bin" \
+        --limit-rate $((mib / 4 + 1))M -w '%{http_code}' \
+        "http://$guest_ip/random.bin" >"$dir/result" &
+    pid=$!
+    while kill -0 $pid 2>/dev/null; do
+        size=$(($(stat -c %s "$dir/random.bin" 2>/dev/null || echo 0) >> 20))
+        if [ $size -gt $(((at + 1) * mib / 5)) ]; then
+            at=$((at + 1))
+            for name in $kill; do kill_driver "$name" $size; done
+        fi
+        printf '\rrandom.bin: %4d of %d MiB' $size "$mib"
+        sleep 0.1
+    done
+    wait $pid
+    read -r code <"$dir/result"
+    printf '\rrandom.bin: HTTP %s, checking ...' "${code:-none}"
+    compare random.bin "$(sha256sum <"$dir/random.bin" | cut -d' ' -f1)" &&
+        printf ' SHA-256 equal\n'
+    rm -f "$dir/random.bin"
+    for name in $kill; do
+        outages "$name"
+    done
+    note_pids
+}
+
+outages() { # NAME: of all its restarts
+    local n ms
+    n=$(weir --json info "$1" | jq .restarts)
+    ms=$(sed -n "s/^weir-devd: $1: serves again after \([0-9]*\) ms.*/\1/p" \
+        "$dir/state/log/weir-devd.log" | xargs)
+    if [ "${n:-0}" -gt 0 ] && [ "$(echo "$ms" | wc -w)" = "$n" ]; then
+        echo "$1: killed $n times, outages of $ms ms"
+    else
+        echo "$1: ${n:-0} restarts, outages \"$ms\""
+        failed=1
+    fi
 }
 
 statistics() {
@@ -292,6 +348,10 @@ start_machine
 title "curl, from the bridge's side"
 fetch_documents
 fetch_large
+if [ -n "$kill" ]; then
+    title "again, while its driver domains are killed: $kill"
+    fetch_while_killing
+fi
 title "what the devices did"
 statistics
 title "down, in order"
