@@ -35,6 +35,7 @@ $(call test,test_vm_mem,tests/unit/test_vm_mem.c,weir-hvcore)
 $(call test,test_hv_channels,tests/unit/test_hv_channels.c \
 	hypervisor/client/codec_client.c,weir-hvcore)
 $(call test,test_hvctl,tests/unit/test_hvctl.c,weir-hvclient)
+$(call test,test_hv_keep,tests/unit/test_hv_keep.c tests/fuzz/hv_fake.c,weir-hvcore)
 # The fuzzers' made-up kernel, and calls that are looked at on their way.
 HV_HELD_WRAP := $(patsubst %,-Xlinker --wrap=%,hv_memory_populate hv_memory_discard \
 	hv_grant_release hv_event_close hv_hypercall pthread_mutex_unlock \
