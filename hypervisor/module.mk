@@ -51,12 +51,13 @@ $(call test,hv_domains,tests/e2e/hv_domains.c $(HV_DRIVER),weir-hvclient,$(HVCLI
 $(call test,hv_events,tests/e2e/hv_events.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_revive,tests/e2e/hv_revive.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_revive_misuse,tests/e2e/hv_revive_misuse.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
+$(call test,hv_revive_races,tests/e2e/hv_revive_races.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_storm,tests/e2e/hv_storm.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_hostile,tests/e2e/hv_hostile.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call script,tests/e2e/hv_program.sh)
-THREAD_TESTS += hv_grants hv_grant_ends hv_domains hv_events hv_revive hv_revive_misuse hv_storm hv_hostile test_hv_channels test_hv_held
+THREAD_TESTS += hv_grants hv_grant_ends hv_domains hv_events hv_revive hv_revive_misuse hv_revive_races hv_storm hv_hostile test_hv_channels test_hv_held
 $(addprefix $(B)/tests/,hv_grants hv_grant_ends hv_domains hv_events hv_revive \
-	hv_revive_misuse hv_storm hv_hostile): | $(B)/bin/weir-hv \
+	hv_revive_misuse hv_revive_races hv_storm hv_hostile): | $(B)/bin/weir-hv \
 	$(B)/tests/hv_puppet
 $(call helper,bench_grant,tests/bench/bench_grant.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
 $(call helper,bench_hv_rss,tests/bench/bench_hv_rss.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)

@@ -120,7 +120,7 @@ static void become_puppet(const struct puppet *p, int hv, int orders)
     _exit(127);
 }
 
-static void start_program(struct puppet *p, int hv)
+static void fork_program(struct puppet *p, int hv)
 {
     int sv[2];
 
@@ -132,6 +132,11 @@ static void start_program(struct puppet *p, int hv)
     close(hv);
     close(sv[1]);
     p->fd = sv[0];
+}
+
+static void start_program(struct puppet *p, int hv)
+{
+    fork_program(p, hv);
     if (puppet_do(p, PUPPET_PING, 0, 0, 0, 0).rc != 0) {
         struct weir_hv_dominfo info = puppet_info(p);
 
@@ -157,6 +162,15 @@ int puppet_revive(struct puppet *p)
 
     if (rc == 0)
         start_program(p, hv);
+    return rc;
+}
+
+int puppet_revive_unseen(struct puppet *p)
+{
+    int hv = -1, rc = weir_hvctl_revive(p->world->ctl, p->domid, &hv);
+
+    if (rc == 0)
+        fork_program(p, hv);
     return rc;
 }
 

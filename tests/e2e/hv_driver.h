@@ -35,6 +35,8 @@ void hv_world_clear(struct hv_world *w);
 struct puppet puppet_start(struct hv_world *w, struct weir_hv_create how);
 /* Its process is dead and it is CRASHED: a new program. */
 int puppet_revive(struct puppet *p);
+/* Likewise, without waiting for it to start. */
+int puppet_revive_unseen(struct puppet *p);
 /* Ends its process with SIGKILL and waits for CRASHED. */
 void puppet_kill(struct puppet *p);
 /* Destroys the domain (0 or the error) and reaps the process. */
