@@ -61,9 +61,11 @@ $(addprefix $(B)/tests/,hv_grants hv_grant_ends hv_domains hv_events hv_revive \
 	$(B)/tests/hv_puppet
 $(call helper,bench_grant,tests/bench/bench_grant.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
 $(call helper,bench_hv_rss,tests/bench/bench_hv_rss.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
-$(B)/tests/bench_grant $(B)/tests/bench_hv_rss: | $(B)/bin/weir-hv \
+$(call helper,bench_revive,tests/bench/bench_revive.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS) -lcmocka)
+$(B)/tests/bench_grant $(B)/tests/bench_hv_rss $(B)/tests/bench_revive: | $(B)/bin/weir-hv \
 	$(B)/tests/hv_puppet
-BENCHES += $(B)/tests/bench_grant $(B)/tests/bench_hv_rss
+BENCHES += $(B)/tests/bench_grant $(B)/tests/bench_hv_rss \
+	$(B)/tests/bench_revive
 
 # VM domains over a made-up KVM.
 VM_FAKE := tests/fuzz/vm_fake.c tests/fuzz/hv_fake.c
