@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A network backend that dies between any two of its steps: its successor
+ * answers every slot once, no frame comes twice or spoilt, few are lost, pools
+ * and multicast lists are what they were, and frontends see nothing.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "tests/unit/net_rig.h"
+
+/* The points of a life are tried one by one, or every so many: WEIR_CRASH_EACH
+ * in the environment. */
+static uint64_t each(uint64_t otherwise)
+{
+    const char *s = getenv("WEIR_CRASH_EACH");
+
+    return s != NULL && atoi(s) > 0 ? (uint64_t)atoi(s) : otherwise;
+}
+
+static void all_points(const struct net_case *c, uint64_t stride)
+{
+    uint64_t at = 1;
+
+    for (; at < 100000; at += stride) {
+        enum rig_result got = net_rig_run(c, at, false);
+
+        if (got == RIG_OVER)
+            break;
+        if (got != RIG_GOOD)
+            fail_msg("%s: dead at point %llu: %s", c->name,
+                     (unsigned long long)at,
+                     got == RIG_WRONG ? "see above" : "the test died");
+    }
+    assert_in_range(at, 100, 99999);
+    printf("%s: %llu points, every %llu\n", c->name, (unsigned long long)at,
+           (unsigned long long)stride);
+}
+
+static void test_every_point_of_a_short_life(void **state)
+{
+    static const struct net_case c = {.name = "tap, one queue",
+                                      .fronts = 1,
+                                      .queues = 1,
+                                      .frames = 60,
+                                      .pool = true,
+                                      .seed = 1};
+
+    (void)state;
+    all_points(&c, each(1));
+}
+
+static void test_split_event_channels_no_pool(void **state)
+{
+    static const struct net_case c = {.name = "tap, two queues",
+                                      .fronts = 1,
+                                      .queues = 2,
+                                      .split = true,
+                                      .frames = 120,
+                                      .seed = 2};
+
+    (void)state;
+    all_points(&c, each(3));
+}
+
+static void test_switch(void **state)
+{
+    static const struct net_case c = {.name = "switch",
+                                      .fronts = 2,
+                                      .queues = 2,
+                                      .split = true,
+                                      .pool = true,
+                                      .frames = 120,
+                                      .seed = 3};
+
+    (void)state;
+    all_points(&c, each(11));
+}
+
+static void test_limited(void **state)
+{
+    static const struct net_case c = {.name = "limited",
+                                      .fronts = 1,
+                                      .queues = 1,
+                                      .pool = true,
+                                      .rate = 20000000,
+                                      .frames = 100,
+                                      .seed = 4};
+
+    (void)state;
+    all_points(&c, 10 * each(7));
+}
+
+static void test_pool_that_cannot_be_mapped_again(void **state)
+{
+    static const struct net_case c = {.name = "no room",
+                                      .fronts = 1,
+                                      .queues = 1,
+                                      .pool = true,
+                                      .no_maps = 20,
+                                      .frames = 80,
+                                      .seed = 5};
+
+    (void)state;
+    all_points(&c, each(7));
+}
+
+static void test_successors_that_die_too(void **state)
+{
+    static struct net_case c = {.name = "again and again",
+                                .queues = 2,
+                                .pool = true,
+                                .frames = 600,
+                                .again = true};
+
+    (void)state;
+    for (c.seed = 100; c.seed < 100 + 400 / each(4); c.seed++) {
+        uint64_t at = 1 + c.seed * 37 % 900;
+
+        c.fronts = 1 + c.seed % 2;
+        c.split = c.seed % 4 < 2;
+        if (net_rig_run(&c, at, false) != RIG_GOOD)
+            fail_msg("seed %u, dead at point %llu first", c.seed,
+                     (unsigned long long)at);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_point_of_a_short_life),
+        cmocka_unit_test(test_split_event_channels_no_pool),
+        cmocka_unit_test(test_switch),
+        cmocka_unit_test(test_limited),
+        cmocka_unit_test(test_pool_that_cannot_be_mapped_again),
+        cmocka_unit_test(test_successors_that_die_too),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
