@@ -78,3 +78,9 @@ $(call test,test_blk_log,tests/unit/test_blk_log.c,weir-blkback weir-back)
 FUZZERS += blk_log
 FUZZ_SRC_blk_log := backends/blk/inflight.c backends/blk/request.c \
 	backends/common/kept.c
+
+$(call test,test_blk_resume,tests/unit/test_blk_resume.c tests/unit/blk_world.c,\
+	$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
+$(call test,test_blk_full,tests/unit/test_blk_full.c,\
+	$(BLK_TEST_LIBS) weir-hvclient,-laio $$(HVCLIENT_LIBS))
+THREAD_TESTS += test_blk_resume

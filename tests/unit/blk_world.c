@@ -79,7 +79,8 @@ static void write_registry(struct blk_world *w)
     set(w, BLK_BPATH, "state", "1", BLK_BACK, BLK_FRONT);
 }
 
-static void start_backend(struct blk_world *w, const struct weir_resource *res)
+void blk_world_start_backend(struct blk_world *w,
+                             const struct weir_resource *res)
 {
     struct weir_backend_config cfg = {.port = w->bport,
                                       .xs = &w->bxs,
@@ -128,7 +129,7 @@ void blk_world_restart_backend(struct blk_world *w,
 {
     blk_world_stop_backend(w);
     set(w, BLK_BPATH, "state", "1", BLK_BACK, BLK_FRONT);
-    start_backend(w, res);
+    blk_world_start_backend(w, res);
 }
 
 void blk_world_start(struct blk_world *w, const struct weir_resource *res,
@@ -152,7 +153,7 @@ void blk_world_start(struct blk_world *w, const struct weir_resource *res,
     w->bport = weir_fake_domain_add(w->machine, BLK_BACK, 0);
     assert_int_equal(weir_fake_store_new(&w->store), 0);
     write_registry(w);
-    start_backend(w, res);
+    blk_world_start_backend(w, res);
     assert_int_equal(weir_gnttab_init(&w->gnttab, w->fport), 0);
     w->bus.port = w->fport;
     w->bus.gnttab = &w->gnttab;

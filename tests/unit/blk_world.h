@@ -49,6 +49,8 @@ void blk_world_start(struct blk_world *w, const struct weir_resource *res,
 /* Checks that nothing leaked. */
 void blk_world_stop(struct blk_world *w);
 void blk_world_stop_backend(struct blk_world *w);
+void blk_world_start_backend(struct blk_world *w,
+                             const struct weir_resource *res);
 /* The backend's process ends and another one starts on the same device. */
 void blk_world_restart_backend(struct blk_world *w,
                                const struct weir_resource *res);
