@@ -270,17 +270,16 @@ int weir_cgroup_make(const struct weir_cgroups *g, const char *name,
     return rc;
 }
 
-int weir_cgroup_enter(const struct weir_cgroups *g, const char *name, pid_t pid)
+int weir_cgroup_enter(const struct weir_cgroups *g, const char *name)
 {
-    char dir[WEIR_CGROUP_PATH + 64], text[16];
+    char dir[WEIR_CGROUP_PATH + 64];
     int rc = 0;
 
-    snprintf(text, sizeof(text), "%d", (int)pid);
     for (int i = 0; !g->v2 && i < WEIR_CG_COUNT && rc == 0; i++) {
         if (!g->base[i][0])
             continue;
         group_dir(g, i, name, dir);
-        rc = put(dir, "cgroup.procs", text);
+        rc = put(dir, "tasks", "0");
     }
     return rc;
 }

@@ -45,8 +45,10 @@ void weir_cgroups_remove(const struct weir_cgroups *g);
  * version 1, where weir_cgroup_enter does it. */
 int weir_cgroup_make(const struct weir_cgroups *g, const char *name,
                      const struct weir_cgroup_limits *limits, int *v2_fd);
-int weir_cgroup_enter(const struct weir_cgroups *g, const char *name,
-                      pid_t pid);
+/* The caller, which must have one thread.  A thread that moves itself, into
+ * "tasks", waits for nobody; moving another costs the kernel a grace period,
+ * some 10 ms.  Nothing to do in version 2. */
+int weir_cgroup_enter(const struct weir_cgroups *g, const char *name);
 /* -EBUSY while a process is in it. */
 int weir_cgroup_remove(const struct weir_cgroups *g, const char *name);
 /* The group's directory, for people. */

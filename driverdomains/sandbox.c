@@ -77,12 +77,10 @@ int weir_sandbox_start(const struct weir_sandbox *s, pid_t *pid, int *pidfd,
         rc = -errno;
         *what = "clone3 with new namespaces";
     } else {
-        rc = weir_cgroup_enter(s->cgroups, s->cgroup, *pid);
-        *what = "enter the control group";
+        /* Closed without a byte it tells the child to give up. */
+        rc = write(go[1], "g", 1) == 1 ? 0 : -errno;
+        *what = "tell it to go";
     }
-    /* Closing go without a byte tells the child to give up. */
-    if (rc == 0 && write(go[1], "g", 1) != 1)
-        rc = -errno;
     close(go[1]);
     if (rc == 0)
         rc = report(back[0], what);

@@ -20,6 +20,7 @@
 
 const char *const weir_sandbox_steps[WEIR_STEP_COUNT] = {
     [WEIR_STEP_GO] = "wait for the manager",
+    [WEIR_STEP_CGROUP] = "enter the control group",
     [WEIR_STEP_FDS] = "place descriptors",
     [WEIR_STEP_SIGNALS] = "reset signals",
     [WEIR_STEP_LIMITS] = "set resource limits",
@@ -197,6 +198,10 @@ static int prepare(const struct weir_sandbox *s, int go, int *back, int *step)
         return -errno;
     if (read(go, &byte, 1) != 1)
         return -ECANCELED;
+    *step = WEIR_STEP_CGROUP;
+    rc = weir_cgroup_enter(s->cgroups, s->cgroup);
+    if (rc)
+        return rc;
     *step = WEIR_STEP_FDS;
     rc = place_fds(s, back);
     if (rc)

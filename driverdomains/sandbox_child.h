@@ -9,6 +9,7 @@
 
 enum weir_sandbox_step {
     WEIR_STEP_GO,
+    WEIR_STEP_CGROUP,
     WEIR_STEP_FDS,
     WEIR_STEP_SIGNALS,
     WEIR_STEP_LIMITS,
