@@ -39,6 +39,10 @@ $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
 $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 $(call test,test_dd_revive,tests/unit/test_dd_revive.c,weir-dd)
+DD_REVIVAL := tests/unit/dd_revival_rig.c \
+	$(addprefix driverdomains/devd_,revive.c resume.c heart.c)
+$(call test,test_dd_revival,tests/unit/test_dd_revival.c $(DD_REVIVAL),weir-dd)
+$(call test,test_dd_heart,tests/unit/test_dd_heart.c $(DD_REVIVAL),weir-dd)
 $(call test,test_dd_restart,tests/unit/test_dd_restart.c \
 	driverdomains/devd_restart.c,)
 $(call test,test_dd_registry,tests/unit/test_dd_registry.c \

@@ -363,6 +363,34 @@ static void file_gives_the_whole_domain(void **state)
     assert_non_null(strstr(loaded.error, ":13: disk: because"));
 }
 
+static void driver_domains_come_back_unless_told_otherwise(void **state)
+{
+    const struct weir_domain_config *c = &loaded.cfg;
+
+    (void)state;
+    assert_int_equal(load("name='d'\nkernel='sh'\n"), 0);
+    assert_int_equal(c->on_crash, WEIR_ACTION_DESTROY);
+    assert_int_equal(load("name='d'\nkernel='sh'\ndriver_domain=1\n"
+                          "offers=['vif']\n"),
+                     0);
+    assert_int_equal(c->on_crash, WEIR_ACTION_RESTART);
+    assert_int_equal(c->restart_limit, 10);
+    assert_int_equal(c->restart_period, 60);
+    assert_int_equal(c->restart_delay, 100);
+    assert_int_equal(c->restart_io, WEIR_RESTART_HOLD);
+    assert_int_equal(c->heartbeat, 5);
+    assert_int_equal(load("on_crash='destroy'\nname='d'\nkernel='sh'\n"
+                          "driver_domain=1\noffers=['vif']\n"
+                          "restart_limit=0\nrestart_period=9\n"
+                          "restart_delay=0\nrestart_io='fail'\n"
+                          "heartbeat=0\n"),
+                     0);
+    assert_int_equal(c->on_crash, WEIR_ACTION_DESTROY);
+    assert_int_equal(c->restart_limit + c->restart_delay + c->heartbeat, 0);
+    assert_int_equal(c->restart_period, 9);
+    assert_int_equal(c->restart_io, WEIR_RESTART_FAIL);
+}
+
 static void file_errors_name_line_and_key(void **state)
 {
     static const struct {
@@ -387,6 +415,12 @@ static void file_errors_name_line_and_key(void **state)
          ":4: vif: bad MAC"},
         {"name='d'\nkernel =\n", ":2: config parsing error"},
         {"name='d'\nkernel='sh'\nargs=[['x']]\n", ":3: args: a list in"},
+        {"name='d'\nkernel='sh'\nrestart_limit=101\n",
+         ":3: restart_limit: \"101\""},
+        {"name='d'\nkernel='sh'\nrestart_io='maybe'\n",
+         ":3: restart_io: \"maybe\": use \"hold\" or \"fail\""},
+        {"name='d'\nkernel='sh'\nheartbeat=2\n",
+         ":3: heartbeat: only for driver domains that are processes"},
     };
 
     (void)state;
@@ -531,6 +565,7 @@ int main(void)
         cmocka_unit_test(disk_string_names_what_is_wrong),
         cmocka_unit_test(scan_finds_lines_of_keys_and_items),
         cmocka_unit_test(file_gives_the_whole_domain),
+        cmocka_unit_test(driver_domains_come_back_unless_told_otherwise),
         cmocka_unit_test(file_errors_name_line_and_key),
         cmocka_unit_test(vm_file_gives_the_whole_vm),
         cmocka_unit_test(vm_errors_name_line_and_key),
