@@ -134,7 +134,7 @@ all: $$(LIBRARIES) $$(PROGRAMS)
 tests: all $$(TESTS) $$(TEST_PROGRAMS)
 
 help:
-	@sed -n 's/^## *//p' Makefile tests/module.mk \
+	@sed -n 's/^## *//p' Makefile tests/module.mk tests/crash/module.mk \
 		tests/lab/module.mk | sort
 
 clean:

@@ -12,8 +12,6 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../e2e/cli_lib.sh"
 
-lost=0 doubled=0 corrupted=0 hung=0 failed=0 noticed=0 kills=0 ios=0 other=0
-
 crash_begin() {
     local p
     for p in crash_load crash_kill "$@"; do
@@ -23,6 +21,7 @@ crash_begin() {
     shm=$(mktemp -d /dev/shm/weir-crash.XXXXXX 2>/dev/null) || shm=$dir
     trap 'crash_cleanup' EXIT
     : >"$dir/outages"
+    forget
 }
 
 crash_cleanup() {
@@ -30,20 +29,28 @@ crash_cleanup() {
     cli_cleanup
 }
 
-pick() { # WORD...: one of them
-    printf '%s' "${@:1 + RANDOM % $#:1}"
+# NAME WORD...: NAME becomes one of them; a seed always chooses the same.
+pick() {
+    local name=$1
+    shift
+    dice=$((dice * 6364136223846793005 + 1442695040888963407))
+    printf -v "$name" %s "${@:1 + (dice >> 40 & 0xffff) % $#:1}"
 }
 
 configure() {
-    RANDOM=$(($1 % 32768))
-    c_queues=$(pick 1 1 2 4)
-    c_order=$(pick 0 0 1 2)
-    c_sectors=$(pick 88 512)
-    c_persistent=$(pick 1 0)
-    c_engine=$(pick libaio libaio sync)
-    c_sector_size=$(pick 512 4096)
-    c_depth=$(pick 1 8 32)
-    c_place=$(pick shm shm shm disk)
+    dice=$((($1 + 1) * 0x9e3779b97f4a7c15))
+    pick c_queues 1 1 2 4
+    pick c_order 0 0 1 2
+    pick c_sectors 88 512
+    pick c_persistent 1 0
+    pick c_engine libaio libaio sync
+    pick c_sector_size 512 4096
+    pick c_depth 1 8 32
+    pick c_place shm shm shm disk
+    describe "$1"
+}
+
+describe() {
     says="seed $1: $c_queues queues, ring of $((1 << c_order)) pages, \
 up to $((c_sectors / 2)) KiB, persistent $c_persistent, $c_engine, \
 sectors of $c_sector_size, depth $c_depth, image in $c_place"
@@ -123,14 +130,104 @@ batch() { # KILLS SEED PROGRAM-PATH [ARG...]
     grep -hE 'LOST|DOUBLED|CORRUPTED|HUNG|FAILED|NOTICED' "$S/log/load.log" |
         head -n 5 | sed 's/^/  /' >&2
     [ -n "$result" ] || wrong "the guest told no result: $(tail -n 3 "$S/log/load.log")"
+    sed -n 's/.*died at point \([0-9a-f]*\)$/\1/p' "$S"/log/disk.log* >>"$dir/died"
+    [ -z "${CRASH_KEEP:-}" ] || cp -r "$S/log" "$CRASH_KEEP.$seed"
     w down || wrong "weir down failed"
     [ "$(cli_snapshot)" = "$before" ] ||
         wrong "left behind: $(diff <(echo "$before") <(cli_snapshot))"
     [ $rc = 0 ] && [ "$(faults)" = "$faults_before" ] && return 0
     [ "$(faults)" != "$faults_before" ] || wrong "crash_kill: exit $rc"
-    [ -z "${CRASH_KEEP:-}" ] || cp -r "$S/log" "$CRASH_KEEP.$seed"
     echo "  $says" >&2
     return 1
+}
+
+# Without the log a run must fail, for what guests notice.
+nolog() { # KILLS SEED TIMES
+    local i caught
+    for ((i = 0; i < $3; i++)); do
+        configure $(($2 + i))
+        c_depth=32 # so that no kill comes between two requests
+        describe $(($2 + i))
+        if batch "$1" $(($2 + i)) "$B/tests/weir-blkback-nolog" 2>"$dir/nolog.err"; then
+            echo "NOT SEEN without the log: $says"
+            return 1
+        fi
+        caught=$(grep -oE 'LOST|DOUBLED|CORRUPTED|HUNG|FAILED|NOTICED|died by itself' \
+            "$dir/nolog.err" | sort -u | xargs)
+        [ -n "$caught" ] || {
+            echo "it failed, but not for the log: $(cat "$dir/nolog.err")"
+            return 1
+        }
+        echo "without the log, after $kills kills: $caught"
+        forget
+    done
+}
+
+# A program that dies at its first passage of a point, then at its second, ...:
+# it takes the number from a pipe.  $program runs it.
+steps_begin() {
+    mkdir "$dir/step"
+    cp "$B/tests/weir-blkback-steps" "$dir/step/program"
+    mkfifo "$dir/step/numbers"
+    exec 9<>"$dir/step/numbers"
+    printf '%s\n' '#!/usr/bin/sh' 'read n <${0%/*}/numbers' \
+        '[ "$n" = 0 ] || set -- --crash-after "$n" "$@"' \
+        'exec ${0%/*}/program "$@"' >"$dir/step/start"
+    chmod 755 "$dir/step" "$dir/step/start"
+    program=$dir/step/start
+    # The address behind each call of weir_crash_point, and its line.
+    objdump -d "$dir/step/program" | awk '
+        want { print substr($1, 1, length($1) - 1); want = 0 }
+        /call .*<weir_crash_point>/ { want = 1 }' >"$dir/points"
+    [ -s "$dir/points" ] || die "no points to die at in weir-blkback-steps"
+    : >"$dir/died"
+}
+
+lines() { # addresses to the lines of their calls
+    while read -r p; do printf '%x\n' $((0x$p - 1)); done |
+        addr2line -se "$dir/step/program" | sed 's/ (discr.*//' | sort -u
+}
+
+# Then at the first ones again, each after one that dies in the middle of
+# requests.
+AGAIN=12
+steps() { # LAST SEED
+    local k
+    {
+        seq "$1"
+        for ((k = 1; k <= AGAIN; k++)); do printf '%d\n' $((20 + k)) $k; done
+        echo 0
+    } >&9
+    CRASH_WATCH=1 batch $(($1 + 2 * AGAIN)) "$2" "$program"
+}
+
+lines() { # addresses to the lines of their calls
+    while read -r p; do printf '%x\n' $((0x$p - 1)); done |
+        addr2line -se "$dir/step/program" | sed 's/ (discr.*//' | sort -u
+}
+
+# Then at the first ones again, when requests are in flight.
+steps() { # LAST SEED
+    { seq "$1"; seq "$AGAIN"; echo 0; } >&9
+    CRASH_WATCH=1 batch $(($1 + AGAIN)) "$2" "$program"
+}
+AGAIN=12
+
+# Each line of the request path that has a point was died at.  run_slow's own
+# is for barriers, which no guest here sends: test_blk_crash does.
+steps_seen() { # [ENOUGH]: so many lines will do
+    local slow
+    slow=$(sed -n '/^static void run_slow(/,/^}/{/WEIR_CRASH_POINT/=}' \
+        "$here/../../backends/blk/queue_io.c")
+    lines <"$dir/points" | grep -vx "queue_io.c:${slow:-none}" >"$dir/lines"
+    lines <"$dir/died" | comm -12 "$dir/lines" - >"$dir/seen"
+    echo "died at $(wc -l <"$dir/seen") of $(wc -l <"$dir/lines") points" \
+        "$(comm -23 "$dir/lines" "$dir/seen" | xargs -r echo but not at)"
+    [ "$(wc -l <"$dir/seen")" -ge "${1:-$(wc -l <"$dir/lines")}" ]
+}
+
+forget() {
+    lost=0 doubled=0 corrupted=0 hung=0 failed=0 noticed=0 kills=0 ios=0 other=0
 }
 
 # COLUMN: median, p99 and maximum in ms of the outages.

@@ -23,7 +23,7 @@
 #include "tests/crash/gaps.h"
 #include "tests/crash/image_check.h"
 
-#define BACK_MS  30000 /* until it must serve again */
+#define BACK_MS  15000 /* until it must serve again */
 #define END_MS   90000 /* until the guest must be gone */
 #define EARLY_MS 8     /* kills of a program that does not serve yet */
 
@@ -195,9 +195,9 @@ static int watch(struct killer *k)
 
 static int run(struct killer *k)
 {
-    int err = wait_back(k);
+    int err = k->watch ? 0 : wait_back(k);
 
-    if (err == 0 && k->watch)
+    if (k->watch)
         return watch(k);
     while (err == 0 && k->deaths < k->kills) {
         if (!guest_there(k))
