@@ -47,3 +47,7 @@ $(call variant_prog,steps,test_net_crash,tests/unit/test_net_crash.c $(NET_RIG) 
 $(call variant_prog,nologsteps,test_net_crash_nolog,tests/unit/test_net_crash_nolog.c \
 	$(NET_RIG) $(NET_STEPS),$(NET_RIG_LIBS),-lseccomp -lcap-ng -lcmocka)
 TESTS += $(B)/tests/test_net_crash $(B)/tests/test_net_crash_nolog
+
+# Real domains, tap and bridge, while the driver domain is killed.
+$(call helper,udp_stream,tests/e2e/udp_stream.c)
+$(call script,tests/e2e/restart_net.sh)

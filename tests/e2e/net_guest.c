@@ -4,9 +4,9 @@
  *
  *   net_guest tx SIZE MS [to AA:BB:CC:DD:EE:FF]   send frames as fast as it can
  *   net_guest rx MS          count frames for so long after the first one
- *   net_guest echo A.B.C.D   answer ARP and ping for that address, and send
- *                            frames of type 0x88b5 back, until it gets one of
- *                            type 0x88b6
+ *   net_guest echo A.B.C.D   answer ARP and ping for that address, and send UDP
+ *                            datagrams without a checksum and frames of type
+ *                            0x88b5 back, until it gets one of type 0x88b6
  *
  * tx and rx write `result` (frames), `ns` into the device's directory.  With
  * NET_GUEST_NO_POOL set it does without the pre-granted pool.
@@ -100,6 +100,16 @@ static uint32_t ping(uint8_t *p, int n, const uint8_t ip[4])
     return (uint32_t)n;
 }
 
+static uint32_t udp(uint8_t *p, int n, const uint8_t ip[4])
+{
+    if (n < 42 || p[14] != 0x45 || p[23] != 17 || memcmp(p + 30, ip, 4) ||
+        p[20] & 0x3f || p[21] || p[40] || p[41])
+        return 0;
+    swap(p + 26, p + 30, 4);
+    swap(p + 34, p + 36, 2);
+    return (uint32_t)n;
+}
+
 /* Length of the answer that p was turned into, 0: none; -1: the end. */
 static int answer(uint8_t *p, int n, const uint8_t ip[4])
 {
@@ -112,7 +122,7 @@ static int answer(uint8_t *p, int n, const uint8_t ip[4])
     else if (type == 0x0806)
         len = arp(p, n, ip);
     else if (type == 0x0800)
-        len = ping(p, n, ip);
+        len = p[23] == 17 ? udp(p, n, ip) : ping(p, n, ip);
     memcpy(p, p + 6, 6);
     memcpy(p + 6, nf.mac, 6);
     return (int)len;
