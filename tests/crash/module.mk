@@ -16,3 +16,6 @@ crashtest: packages-build+demo
 .PHONY: crashtest-run
 crashtest-run: all $(addprefix $(B)/tests/,$(CRASH_PROGS))
 	@B=$(B) bash tests/crash/crash.sh $(N) $(SEED)
+
+$(call helper,crash_net,tests/crash/net_main.c tests/crash/stream.c,weir-front weir-hvclient \
+	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
