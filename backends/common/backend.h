@@ -38,6 +38,9 @@ struct weir_back_class {
     /* Second step of connect in the same transaction that sets Connected:
      * nodes the frontend reads then (sectors, sector-size). NULL ok. */
     int (*connected)(struct weir_back_dev *dev, weir_xs_tx tx);
+    /* Connected is written, or was by a predecessor: begin to answer requests.
+     * A backend that dies before has answered none.  NULL ok. */
+    void (*go)(struct weir_back_dev *dev);
     /* Stop and join queue threads, finish device I/O, unmap; idempotent. */
     void (*disconnect)(struct weir_back_dev *dev);
     /* Resource changed (WEIR_RES_RESIZE): NULL ok. */

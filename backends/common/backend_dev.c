@@ -146,6 +146,8 @@ static bool connect_dev(struct weir_back_slot *s)
         weir_back_fail_err(s, err);
         return false;
     }
+    if (d->cls->go != NULL)
+        d->cls->go(d);
     snprintf(d->error, sizeof(d->error), "%s/error", d->path);
     weir_xs_rm(d->xs, 0, d->error); /* of an earlier connection */
     d->error[0] = '\0';

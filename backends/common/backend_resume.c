@@ -26,6 +26,8 @@ static void connect_again(struct weir_back_slot *s, enum weir_xenbus_state peer)
     d->error[0] = '\0';
     d->resume = true;
     err = d->cls->connect(d);
+    if (err == 0 && d->cls->go != NULL)
+        d->cls->go(d);
     d->resume = false;
     /* A frontend that has not seen Connected yet has nothing in flight: it may
      * have new rings, or the predecessor kept nothing. */

@@ -139,11 +139,10 @@ static void tell_again(struct weir_vif_queue *q)
             weir_vif_notify(q->vif, port_of(q, tag));
 }
 
-int weir_vif_queue_start(struct weir_vif_queue *q)
+int weir_vif_queue_listen(struct weir_vif_queue *q)
 {
     struct weir_vif *vif = q->vif;
     const struct weir_backend_config *cfg = weir_backend_cfg(vif->dev.be);
-    const struct weir_net_context *net = cfg->context;
     q->thread = weir_qpool_take(cfg->pool);
     if (!q->thread) {
         snprintf(vif->dev.error, sizeof(vif->dev.error),
@@ -154,12 +153,19 @@ int weir_vif_queue_start(struct weir_vif_queue *q)
     int ret = 0;
     for (unsigned tag = 0; tag < TAGS && !ret; tag++)
         ret = listen_to(q, tag);
-    if (ret)
-        return ret;
-    if (vif->dev.resume)
+    return ret;
+}
+
+void weir_vif_queue_go(struct weir_vif_queue *q)
+{
+    const struct weir_net_context *net =
+        weir_backend_cfg(q->vif->dev.be)->context;
+    pthread_mutex_lock(&q->rx_lock);
+    q->rx_open = true;
+    pthread_mutex_unlock(&q->rx_lock);
+    if (q->vif->dev.resume)
         tell_again(q);
     weir_qthread_start(q->thread, &thread_ops, q, net->spin_ns);
-    return 0;
 }
 
 void weir_vif_queue_stop(struct weir_vif_queue *q)

@@ -22,6 +22,8 @@ static int room_of(struct weir_vif_queue *q)
 {
     if (q->rx_broken)
         return -WEIR_EPROTO;
+    if (!q->rx_open) /* and others' threads bring frames already */
+        return 0;
     int n = weir_netif_rx_back_available(&q->rx);
     if (n < 0) {
         q->rx_broken = true;

@@ -83,6 +83,7 @@ const struct weir_back_class weir_vif_class = {
     .open = vif_open,
     .publish = vif_publish,
     .connect = weir_vif_connect,
+    .go = weir_vif_go,
     .disconnect = weir_vif_disconnect,
     .close = vif_close,
 };

@@ -90,7 +90,7 @@ struct weir_vif_queue {
     uint8_t apart[64];
     pthread_mutex_t rx_lock;
     struct weir_netif_rx_back_ring rx;
-    bool rx_broken;
+    bool rx_open, rx_broken;
     uint64_t rx_packets, rx_bytes; /* since begin */
     unsigned nrsp;                 /* responses not yet put into the ring */
     union weir_netif_rx_slot rsp[WEIR_VIF_RX_SLOTS];
@@ -150,10 +150,13 @@ unsigned weir_vif_max_queues(const struct weir_vif *vif);
 
 /* vif_connect.c */
 int weir_vif_connect(struct weir_back_dev *dev);
+void weir_vif_go(struct weir_back_dev *dev);
 void weir_vif_disconnect(struct weir_back_dev *dev);
 
 /* queue.c: a queue's thread. */
-int weir_vif_queue_start(struct weir_vif_queue *q);
+/* Has a thread, which sleeps until go. */
+int weir_vif_queue_listen(struct weir_vif_queue *q);
+void weir_vif_queue_go(struct weir_vif_queue *q);
 void weir_vif_queue_stop(struct weir_vif_queue *q);
 /* One pass of the queue's work: for its thread and for tests. */
 int weir_vif_queue_work(void *queue);

@@ -244,17 +244,23 @@ static int open_ctrl(struct weir_vif *vif)
 static int start(struct weir_vif *vif)
 {
     int ret = vif->sink->start(vif);
-    if (ret)
-        return ret;
-    if (!vif->dev.resume) {
+    for (unsigned i = 0; i < vif->nqueues && !ret; i++)
+        ret = weir_vif_queue_listen(vif->queue[i]);
+    if (!ret && !vif->dev.resume) {
         weir_kept_head_set(&vif->log->head, WEIR_NET_LOG_MAGIC,
                            WEIR_NET_LOG_VERSION, sizeof(*vif->log));
         weir_kept_ready(&vif->log->head);
         WEIR_CRASH_POINT();
     }
-    for (unsigned i = 0; i < vif->nqueues && !ret; i++)
-        ret = weir_vif_queue_start(vif->queue[i]);
     return ret;
+}
+
+void weir_vif_go(struct weir_back_dev *dev)
+{
+    struct weir_vif *vif = vif_of(dev);
+    WEIR_CRASH_POINT();
+    for (unsigned i = 0; i < vif->nqueues; i++)
+        weir_vif_queue_go(vif->queue[i]);
 }
 
 /* Whoever comes after us finds the page gone first. */

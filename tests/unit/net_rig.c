@@ -228,9 +228,13 @@ static void connect_fronts(struct rig *r, struct program *p)
 {
     control(p);
     for (unsigned i = 0; i < r->c->fronts; i++) {
-        if (state_of(r, i, false) < WEIR_XENBUS_INITIALISED)
+        if (state_of(r, i, false) < WEIR_XENBUS_INITIALISED) {
+            if (r->c->fronts == 1) /* frames to nobody would be lost */
+                rig_front_step(&r->front[i]);
             set_state(r, i, "3");
+        }
         control(p);
+        fake_qthreads_run(p->pool);
         is_connected(r, i);
         if (state_of(r, i, false) < WEIR_XENBUS_CONNECTED)
             set_state(r, i, "4");
