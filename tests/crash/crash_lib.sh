@@ -1,26 +1,36 @@
-# crash_lib.sh, sourced: an instance of Weir whose disk driver domain dies
-# again and again, and what its guest and the host saw of that.
+# crash_lib.sh, sourced: an instance of Weir whose driver domain dies again and
+# again, and what its guests and the host saw of that.
 #
-#   crash_begin NAME PROGRAM...   namespace, $dir, cleanup; what must be built
-#   configure SEED                a configuration at random, in $c_* and $says
-#   batch KILLS SEED PROGRAM [ARG...]
-#                                 one instance with that configuration; adds to
-#                                 the totals, false when anything was noticed
-#   totals                        the two lines of figures; false unless all 0
+#   crash_begin KIND              kind.blk or kind.net; namespace, $dir, cleanup
+#   pick NAME WORD...             NAME becomes one of the words
+#   batch KILLS SEED PROGRAM      one instance in the present configuration;
+#                                 adds to the totals, false when anything was
+#                                 noticed
+#   steps_begin, steps, steps_seen   a program that dies at each point
+#   nolog KILLS SEED TIMES        without the log it must be noticed
+#   totals                        the lines of figures; false unless all 0
 #
 # Each batch is an instance of its own, and must leave nothing behind.
+#
+# A kind has: $driver, $guests (the first is asked for outages), $backend (the
+# program); configure SEED: $c_* and $says; busy: as much load as there may be;
+# lay_out SEED PROGRAM: the files $dir/NAME.cfg of driver and guests;
+# connected; $stop, a command that makes the guests end.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../e2e/cli_lib.sh"
 
 crash_begin() {
     local p
-    for p in crash_load crash_kill "$@"; do
+    . "$here/kind.$1"
+    for p in crash_kill $backend-steps $backend-nolog; do
         [ -x "$B/tests/$p" ] || die "$B/tests/$p is not built: make tests"
     done
     cli_begin "${ARGS[@]}"
     shm=$(mktemp -d /dev/shm/weir-crash.XXXXXX 2>/dev/null) || shm=$dir
     trap 'crash_cleanup' EXIT
     : >"$dir/outages"
+    : >"$dir/died"
+    crash_ready
     forget
 }
 
@@ -35,46 +45,6 @@ pick() {
     shift
     dice=$((dice * 6364136223846793005 + 1442695040888963407))
     printf -v "$name" %s "${@:1 + (dice >> 40 & 0xffff) % $#:1}"
-}
-
-configure() {
-    dice=$((($1 + 1) * 0x9e3779b97f4a7c15))
-    pick c_queues 1 1 2 4
-    pick c_order 0 0 1 2
-    pick c_sectors 88 512
-    pick c_persistent 1 0
-    pick c_engine libaio libaio sync
-    pick c_sector_size 512 4096
-    pick c_depth 1 8 32
-    pick c_place shm shm shm disk
-    describe "$1"
-}
-
-describe() {
-    says="seed $1: $c_queues queues, ring of $((1 << c_order)) pages, \
-up to $((c_sectors / 2)) KiB, persistent $c_persistent, $c_engine, \
-sectors of $c_sector_size, depth $c_depth, image in $c_place"
-}
-
-# The domains' configurations and an empty image.
-lay_out() { # SEED PROGRAM-PATH ARG...
-    local seed=$1 program=$2 arg args=
-    shift 2
-    for arg in "$@"; do args="$args${args:+,}'$arg'"; done
-    image=$shm/disk.img
-    [ "$c_place" = shm ] || image=$dir/disk.img
-    rm -f "$image"
-    truncate -s "${CRASH_SIZE:-8M}" "$image" || die "no image"
-    cli_cfg disk 'name="disk"' "kernel=\"$program\"" driver_domain=1 \
-        'offers=["vbd"]' "args=[$args]" 'on_crash="restart"' \
-        restart_limit=0 restart_delay=0
-    cli_cfg load 'name="load"' "kernel=\"$B/tests/crash_load\"" memory=64 \
-        "args=['--seed','$seed','--queues','$c_queues','--order','$c_order','--sectors','$c_sectors','--persistent','$c_persistent','--depth','$c_depth']" \
-        "disk=['format=raw,vdev=xvda,access=rw,queues=$c_queues,engine=$c_engine,sector-size=$c_sector_size,target=$image']"
-}
-
-running() {
-    [ "$(w --json block-list load | jq -r '.[0].frontend_state')" = Connected ]
 }
 
 # Adds the counts of a line "WORD N WORD N ..." to the totals.
@@ -105,33 +75,40 @@ faults() {
     echo $((lost + doubled + corrupted + hung + failed + noticed + other))
 }
 
-batch() { # KILLS SEED PROGRAM-PATH [ARG...]
-    local n=$1 seed=$2 program=$3 before rc=0 result faults_before
-    shift 3
+# Guests' results; those that hang have a deadline of their own.
+collect() {
+    local g result
+    for g in $guests; do
+        until_ok 15 grep -q 'result ios' "$S/log/$g.log" || :
+        result=$(sed -n 's/.*result \(ios.*\)/\1/p' "$S/log/$g.log" | tail -n 1)
+        add $result
+        [ -n "$result" ] || wrong "$g told no result: $(tail -n 3 "$S/log/$g.log")"
+        grep -hE 'LOST|DOUBLED|CORRUPTED|HUNG|FAILED|NOTICED' "$S/log/$g.log" |
+            head -n 5 | sed 's/^/  /' >&2
+    done
+    sed -n 's/.*died at point \([0-9a-f]*\)$/\1/p' "$S/log/$driver.log"* >>"$dir/died"
+    [ -z "${CRASH_KEEP:-}" ] || cp -r "$S/log" "$CRASH_KEEP.$seed"
+}
+
+batch() { # KILLS SEED PROGRAM-PATH
+    local n=$1 seed=$2 program=$3 before rc=0 faults_before g
     faults_before=$(faults)
     rm -rf "$S"
     tag=none
     before=$(cli_snapshot)
-    lay_out "$seed" "$program" "$@"
-    w up --memory 256M "$dir/disk.cfg" "$dir/load.cfg" >/dev/null ||
+    lay_out "$seed" "$program"
+    w up --memory 256M "$dir/$driver.cfg" $(printf "$dir/%s.cfg " $guests) >/dev/null ||
         die "up: $says"
     tag=$(w --json info | jq -r .tag)
-    until_ok 10 running || wrong "the load does not connect: $(w block-list load)"
-    "$B/tests/crash_kill" --state-dir "$S" --image "$image" --kills "$n" \
-        --seed "$seed" --delay "${CRASH_DELAY:-30}" --watch "${CRASH_WATCH:-0}" \
+    until_ok 10 connected || wrong "a guest does not connect: $(w block-list; w network-list)"
+    "$B/tests/crash_kill" --state-dir "$S" --domain "$driver" --guest "${guests%% *}" \
+        --image "${image:-}" --stop "$stop" --kills "$n" --seed "$seed" \
+        --delay "${CRASH_DELAY:-30}" --watch "${CRASH_WATCH:-0}" \
         >"$dir/kill.out" 2>"$dir/kill.err" || rc=$?
     [ $rc = 0 ] || sed 's/^/  /' "$dir/kill.err" >&2
-    # A guest that hangs has a deadline of its own, after which it reports.
-    [ $rc = 0 ] || until_ok 15 grep -q '^.*result ios' "$S/log/load.log" || :
     grep '^outage' "$dir/kill.out" >>"$dir/outages"
     add $(sed -n 's/^host //p' "$dir/kill.out")
-    result=$(sed -n 's/.*result \(ios.*\)/\1/p' "$S/log/load.log" | tail -n 1)
-    add $result
-    grep -hE 'LOST|DOUBLED|CORRUPTED|HUNG|FAILED|NOTICED' "$S/log/load.log" |
-        head -n 5 | sed 's/^/  /' >&2
-    [ -n "$result" ] || wrong "the guest told no result: $(tail -n 3 "$S/log/load.log")"
-    sed -n 's/.*died at point \([0-9a-f]*\)$/\1/p' "$S"/log/disk.log* >>"$dir/died"
-    [ -z "${CRASH_KEEP:-}" ] || cp -r "$S/log" "$CRASH_KEEP.$seed"
+    collect
     w down || wrong "weir down failed"
     [ "$(cli_snapshot)" = "$before" ] ||
         wrong "left behind: $(diff <(echo "$before") <(cli_snapshot))"
@@ -146,9 +123,8 @@ nolog() { # KILLS SEED TIMES
     local i caught
     for ((i = 0; i < $3; i++)); do
         configure $(($2 + i))
-        c_depth=32 # so that no kill comes between two requests
-        describe $(($2 + i))
-        if batch "$1" $(($2 + i)) "$B/tests/weir-blkback-nolog" 2>"$dir/nolog.err"; then
+        busy # so that no kill comes between two requests
+        if batch "$1" $(($2 + i)) "$B/tests/$backend-nolog" 2>"$dir/nolog.err"; then
             echo "NOT SEEN without the log: $says"
             return 1
         fi
@@ -167,7 +143,7 @@ nolog() { # KILLS SEED TIMES
 # it takes the number from a pipe.  $program runs it.
 steps_begin() {
     mkdir "$dir/step"
-    cp "$B/tests/weir-blkback-steps" "$dir/step/program"
+    cp "$B/tests/$backend-steps" "$dir/step/program"
     mkfifo "$dir/step/numbers"
     exec 9<>"$dir/step/numbers"
     printf '%s\n' '#!/usr/bin/sh' 'read n <${0%/*}/numbers' \
@@ -179,8 +155,7 @@ steps_begin() {
     objdump -d "$dir/step/program" | awk '
         want { print substr($1, 1, length($1) - 1); want = 0 }
         /call .*<weir_crash_point>/ { want = 1 }' >"$dir/points"
-    [ -s "$dir/points" ] || die "no points to die at in weir-blkback-steps"
-    : >"$dir/died"
+    [ -s "$dir/points" ] || die "no points to die at in $backend-steps"
 }
 
 lines() { # addresses to the lines of their calls
@@ -213,13 +188,10 @@ steps() { # LAST SEED
 }
 AGAIN=12
 
-# Each line of the request path that has a point was died at.  run_slow's own
-# is for barriers, which no guest here sends: test_blk_crash does.
+# Each line of the request path that has a point was died at, but those that
+# these guests don't lead to: unreached prints them.
 steps_seen() { # [ENOUGH]: so many lines will do
-    local slow
-    slow=$(sed -n '/^static void run_slow(/,/^}/{/WEIR_CRASH_POINT/=}' \
-        "$here/../../backends/blk/queue_io.c")
-    lines <"$dir/points" | grep -vx "queue_io.c:${slow:-none}" >"$dir/lines"
+    lines <"$dir/points" | grep -vxF "$(unreached)" >"$dir/lines"
     lines <"$dir/died" | comm -12 "$dir/lines" - >"$dir/seen"
     echo "died at $(wc -l <"$dir/seen") of $(wc -l <"$dir/lines") points" \
         "$(comm -23 "$dir/lines" "$dir/seen" | xargs -r echo but not at)"

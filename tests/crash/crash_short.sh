@@ -6,14 +6,14 @@
 SEED=${1:-$RANDOM$RANDOM}
 ARGS=("$SEED")
 . "$(dirname "$0")/crash_lib.sh"
-crash_begin weir-blkback-steps weir-blkback-nolog
+crash_begin blk
 for i in 0 1 2 3; do
     configure $((SEED + i))
-    batch 12 $((SEED + i)) weir-blkback || echo "FAILED: $says"
+    batch 12 $((SEED + i)) $backend || echo "FAILED: $says"
 done
 steps_begin
-for c_depth in 1 32; do
-    describe $((SEED + i))
+for much in lone busy; do
+    $much
     steps 36 $((SEED + i)) || echo "FAILED at steps: $says"
 done
 steps_seen 10 || other=$((other + 1))

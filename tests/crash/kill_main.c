@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * crash_kill --state-dir DIR --image FILE --kills N [--seed N] [--delay MS]
- * [--watch 1]: kills the program of domain "disk" N times at random points
- * while the guest "load" uses it, looks at the image meanwhile, tells the guest
- * to stop and waits for its end.  With --watch the program dies by itself, and
- * N ends are waited for.
+ * crash_kill --state-dir DIR --domain NAME --guest NAME [--image FILE]
+ * [--stop COMMAND] --kills N [--seed N] [--delay MS] [--watch 1]: kills the
+ * program of the driver domain N times at random points while the guest uses
+ * it, looks at the image meanwhile, tells the guest to stop and waits for its
+ * end.  With --watch the program dies by itself, and N ends are waited for.
  *
  * Lines: "outage GUEST WEIR" in microseconds for each return, then counts.
  * Exit 0: nothing was lost, corrupted or stuck as seen from here.
@@ -28,7 +28,7 @@
 #define EARLY_MS 8     /* kills of a program that does not serve yet */
 
 struct killer {
-    const char *state_dir, *image, *domain, *guest;
+    const char *state_dir, *image, *domain, *guest, *stop;
     unsigned kills, delay_ms;
     bool watch;
     int devd;
@@ -60,6 +60,12 @@ static uint64_t below(struct killer *k, uint64_t n)
     k->rng ^= k->rng >> 7;
     k->rng ^= k->rng << 17;
     return (k->rng >> 11) % n;
+}
+
+static void look_at_image(struct killer *k)
+{
+    if (k->image[0] != '\0')
+        image_check(&k->check, below(k, UINT32_MAX));
 }
 
 static int fail(const char *what, int err)
@@ -150,12 +156,12 @@ static int one_kill(struct killer *k)
     int err;
 
     if (below(k, 4) == 0)
-        image_check(&k->check, below(k, UINT32_MAX));
+        look_at_image(k);
     pause_us(random_delay_us(k));
     at_us = now_us();
     err = shoot(k);
     if (err == 0 && below(k, 4) == 0)
-        image_check(&k->check, below(k, UINT32_MAX));
+        look_at_image(k);
     if (err == 0 && k->deaths < k->kills && below(k, 8) == 0)
         err = shoot_early(k);
     if (err == 0)
@@ -185,7 +191,7 @@ static int watch(struct killer *k)
         if (seen >= k->kills && strcmp(k->info.state, "running") == 0)
             return 0;
         if (below(k, 8) == 0)
-            image_check(&k->check, below(k, UINT32_MAX));
+            look_at_image(k);
         pause_us(4000);
     }
     fprintf(stderr, "crash_kill: %u ends, state %s %s\n", seen, k->info.state,
@@ -211,17 +217,20 @@ static int finish(struct killer *k)
 {
     struct weir_devctl_dominfo g;
     uint64_t end = now_us() + END_MS * 1000u;
-    int err = image_check_stop(k->image);
+    int err = k->image[0] != '\0' ? image_check_stop(k->image) : 0;
 
     if (err != 0)
         return fail(k->image, err);
+    if (k->stop[0] != '\0' && system(k->stop) != 0)
+        return fail(k->stop, -EIO);
     do {
         pause_us(20000);
         err = crash_devd_info(k->devd, k->guest, &g);
     } while (err == 0 && strcmp(g.state, "running") == 0 && now_us() < end);
     if (err == 0 && strcmp(g.state, "running") == 0)
         return fail("HUNG: the guest does not end", -ETIMEDOUT);
-    image_check_all(&k->check);
+    if (k->image[0] != '\0')
+        image_check_all(&k->check);
     return 0;
 }
 
@@ -242,8 +251,9 @@ int main(int argc, char **argv)
 
     k.state_dir = option(argc, argv, "--state-dir", "");
     k.image = option(argc, argv, "--image", "");
-    k.domain = option(argc, argv, "--domain", "disk");
-    k.guest = option(argc, argv, "--guest", "load");
+    k.domain = option(argc, argv, "--domain", "");
+    k.guest = option(argc, argv, "--guest", "");
+    k.stop = option(argc, argv, "--stop", "");
     k.kills = (unsigned)atoi(option(argc, argv, "--kills", "0"));
     k.delay_ms = (unsigned)atoi(option(argc, argv, "--delay", "30"));
     k.watch = atoi(option(argc, argv, "--watch", "0")) != 0;
@@ -251,7 +261,9 @@ int main(int argc, char **argv)
                 0x9e3779b97f4a7c15u |
             1;
     k.devd = crash_devd_open(k.state_dir);
-    err = k.devd < 0 ? k.devd : image_check_open(&k.check, k.image);
+    err = k.devd < 0 ? k.devd : 0;
+    if (err == 0 && k.image[0] != '\0')
+        err = image_check_open(&k.check, k.image);
     if (err != 0) {
         fail("start", err);
         return 2;

@@ -5,17 +5,21 @@ $(call helper,crash_load,$(addprefix tests/crash/,load_main.c load_io.c \
 	weir-ring,$$(HVCLIENT_LIBS))
 $(call helper,crash_kill,$(addprefix tests/crash/,kill_main.c devd_client.c \
 	image_check.c gaps.c) $(CRASH_SECTORS),weir-dd)
+$(call helper,crash_net,tests/crash/net_main.c tests/crash/stream.c,weir-front weir-hvclient \
+	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
 $(call script,tests/crash/crash_short.sh)
 
 ## crashtest       N (10000) kills of the disk driver domain under load; SEED
-.PHONY: crashtest
+## crashtest-net   N (10000) kills of the network driver domain; SEED
+.PHONY: crashtest crashtest-net crashtest-run-blk crashtest-run-net
 N ?= 10000
-CRASH_PROGS := crash_load crash_kill weir-blkback-steps weir-blkback-nolog
 crashtest: packages-build+demo
-	@$(MAKE) --no-print-directory crashtest-run
-.PHONY: crashtest-run
-crashtest-run: all $(addprefix $(B)/tests/,$(CRASH_PROGS))
-	@B=$(B) bash tests/crash/crash.sh $(N) $(SEED)
-
-$(call helper,crash_net,tests/crash/net_main.c tests/crash/stream.c,weir-front weir-hvclient \
-	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
+	@$(MAKE) --no-print-directory crashtest-run-blk
+crashtest-net: packages-build+demo
+	@$(MAKE) --no-print-directory crashtest-run-net
+crashtest-run-blk: all $(addprefix $(B)/tests/,crash_load crash_kill \
+		weir-blkback-steps weir-blkback-nolog)
+	@B=$(B) bash tests/crash/crash.sh blk $(N) $(SEED)
+crashtest-run-net: all $(addprefix $(B)/tests/,crash_net crash_kill \
+		weir-netback-steps weir-netback-nolog)
+	@B=$(B) bash tests/crash/crash.sh net $(N) $(SEED)

@@ -221,7 +221,8 @@ static void run(struct net *n)
     end = now_ns() + HUNG_NS;
     while (!bad(n) && in_flight(n) > 0 && now_ns() < end) {
         serve(n);
-        weir_netfront_room(&n->nf, 0);
+        for (unsigned q = 0; q < n->nf.nqueues; q++)
+            weir_netfront_room(&n->nf, q);
     }
     if (!bad(n) && in_flight(n) > 0)
         fault(n, &n->hung, "HUNG: %u slots are not answered", in_flight(n));
