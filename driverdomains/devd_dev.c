@@ -132,11 +132,31 @@ static void take_back(struct weir_dev *dev)
     weir_dev_free(dev);
 }
 
-/* Its driver domain's next program is told of what is wanted. */
-static bool is_between(const struct weir_dev *dev)
+/* One that died, noticed or not, and comes back: its next program is told of
+ * what is wanted. */
+static int order(struct weir_dev *dev, uint32_t op)
 {
-    return dev->backend && dev->backend->phase == WEIR_PHASE_RESTARTING &&
-           !weir_backend_listens(dev->backend);
+    const struct weir_dom *b = dev->backend;
+    int rc = weir_backend_send(dev, op);
+    bool gone = rc == -ENOTCONN || rc == -EPIPE || rc == -ECONNRESET;
+
+    if (gone && b && weir_dom_can_revive(b) &&
+        (b->phase == WEIR_PHASE_RUNNING || b->phase == WEIR_PHASE_RESTARTING))
+        return 0;
+    return rc;
+}
+
+/* 0: told, or its driver domain's next program will be.  One that died a moment
+ * ago is noticed in the next turn of the loop. */
+static int tell(struct weir_dev *dev, uint32_t op)
+{
+    const struct weir_dom *b = dev->backend;
+    int rc = is_between(dev) ? 0 : weir_backend_send(dev, op);
+
+    if ((rc == -EPIPE || rc == -ECONNRESET) && weir_dom_can_revive(b) &&
+        (b->phase == WEIR_PHASE_RUNNING || b->phase == WEIR_PHASE_RESTARTING))
+        return 0;
+    return rc;
 }
 
 static unsigned attach_ms(const struct weir_dev *dev)
@@ -178,8 +198,8 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
             weir_refuse(why, rc, where, "the registry refused the device: %s",
                         strerror(-rc));
     }
-    if (rc == 0 && !dev->vm_backend && !is_between(dev)) {
-        rc = weir_backend_send(dev, WEIR_RES_ATTACH);
+    if (rc == 0 && !dev->vm_backend) {
+        rc = tell(dev, WEIR_RES_ATTACH);
         if (rc)
             weir_refuse(why, rc, where, "driver domain %s takes no device: %s",
                         dev->backend->cfg.name, strerror(-rc));
@@ -248,8 +268,7 @@ void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms)
     }
     if (dev->phase != WEIR_DEV_CLOSING) {
         weir_reg_device_offline(dev);
-        if (!dev->vm_backend && !is_between(dev) &&
-            weir_backend_send(dev, WEIR_RES_DETACH)) {
+        if (!dev->vm_backend && tell(dev, WEIR_RES_DETACH)) {
             release(dev);
             return;
         }
