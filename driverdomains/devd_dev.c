@@ -146,19 +146,6 @@ static int order(struct weir_dev *dev, uint32_t op)
     return rc;
 }
 
-/* 0: told, or its driver domain's next program will be.  One that died a moment
- * ago is noticed in the next turn of the loop. */
-static int tell(struct weir_dev *dev, uint32_t op)
-{
-    const struct weir_dom *b = dev->backend;
-    int rc = is_between(dev) ? 0 : weir_backend_send(dev, op);
-
-    if ((rc == -EPIPE || rc == -ECONNRESET) && weir_dom_can_revive(b) &&
-        (b->phase == WEIR_PHASE_RUNNING || b->phase == WEIR_PHASE_RESTARTING))
-        return 0;
-    return rc;
-}
-
 static unsigned attach_ms(const struct weir_dev *dev)
 {
     return dev->vm_backend ? WEIR_VM_ATTACH_MS : WEIR_START_MS;
@@ -199,7 +186,7 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
                         strerror(-rc));
     }
     if (rc == 0 && !dev->vm_backend) {
-        rc = tell(dev, WEIR_RES_ATTACH);
+        rc = order(dev, WEIR_RES_ATTACH);
         if (rc)
             weir_refuse(why, rc, where, "driver domain %s takes no device: %s",
                         dev->backend->cfg.name, strerror(-rc));
@@ -260,15 +247,13 @@ void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms)
 {
     if (dev->phase == WEIR_DEV_RELEASING)
         return;
-    if (force || !dev->backend ||
-        (!dev->vm_backend && dev->backend->res_src.fd < 0 &&
-         !is_between(dev))) {
+    if (force || !dev->backend) {
         release(dev);
         return;
     }
     if (dev->phase != WEIR_DEV_CLOSING) {
         weir_reg_device_offline(dev);
-        if (!dev->vm_backend && tell(dev, WEIR_RES_DETACH)) {
+        if (!dev->vm_backend && order(dev, WEIR_RES_DETACH)) {
             release(dev);
             return;
         }
