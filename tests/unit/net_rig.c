@@ -347,6 +347,8 @@ static int run(const struct net_case *c, uint64_t at)
         r.deaths++;
         weir_fake_store_disconnect(r.store, &p.xs);
         weir_fake_domain_revive(r.bport);
+        for (unsigned i = 0; i < r.c->fronts; i++) /* they live on */
+            rig_front_step(&r.front[i]);
         left = c->again && r.deaths < 8 ? 1 + rig_random(&r, 2000) : 0;
     }
     start(&r, &p, r.deaths > 0);
