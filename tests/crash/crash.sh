@@ -31,6 +31,10 @@ for much in lone : busy busy; do
         echo "FAILED at steps: $says"
     fi
 done
+for ((k = 1; k <= 16; k++)); do
+    configure $((SEED + ++i))
+    first_step $k $((SEED + i)) || echo "FAILED at step $k: $says"
+done
 steps_seen || other=$((other + 1))
 totals || exit 1
 forget

@@ -158,6 +158,12 @@ steps_begin() {
     [ -s "$dir/points" ] || die "no points to die at in $backend-steps"
 }
 
+# One death, while the guests connect.
+first_step() { # STEP SEED
+    printf '%d\n' "$1" 0 >&9
+    CRASH_WATCH=1 batch 1 "$2" "$program"
+}
+
 lines() { # addresses to the lines of their calls
     while read -r p; do printf '%x\n' $((0x$p - 1)); done |
         addr2line -se "$dir/step/program" | sed 's/ (discr.*//' | sort -u
@@ -174,6 +180,12 @@ steps() { # LAST SEED
         echo 0
     } >&9
     CRASH_WATCH=1 batch $(($1 + 2 * AGAIN)) "$2" "$program"
+}
+
+# One death, while the guests connect.
+first_step() { # STEP SEED
+    printf '%d\n' "$1" 0 >&9
+    CRASH_WATCH=1 batch 1 "$2" "$program"
 }
 
 lines() { # addresses to the lines of their calls

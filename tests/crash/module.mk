@@ -7,7 +7,7 @@ $(call helper,crash_kill,$(addprefix tests/crash/,kill_main.c devd_client.c \
 	image_check.c gaps.c) $(CRASH_SECTORS),weir-dd)
 $(call helper,crash_net,tests/crash/net_main.c tests/crash/stream.c,weir-front weir-hvclient \
 	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
-$(call script,tests/crash/crash_short.sh)
+$(call script,tests/crash/crash_short.sh tests/crash/crash_short_net.sh)
 
 ## crashtest       N (10000) kills of the disk driver domain under load; SEED
 ## crashtest-net   N (10000) kills of the network driver domain; SEED
