@@ -49,7 +49,21 @@ on_poweroff="destroy"
 on_reboot="destroy"
 on_crash="destroy"
 EOT
-check "xl create" xl create /tmp/pv.cfg || { logs; lab_over; }
+# libxl gives a script 40 s, which is too little on a loaded host: again then.
+plug() { # PLUG UNPLUG...
+    xen_plug=$1 xen_try=0
+    shift
+    until $xen_plug >/tmp/plug 2>&1; do
+        cat /tmp/plug
+        xen_try=$((xen_try + 1))
+        [ $xen_try -lt 4 ] && grep -q "because of timeout" /tmp/plug || return 1
+        "$@" # fails too when it was late
+    done
+}
+plug_pv() {
+    xl create /tmp/pv.cfg
+}
+check "xl create" plug plug_pv xl destroy pv || { logs; lab_over; }
 
 # Both ways: each fetches the other's file.
 mkdir /run/www
@@ -68,22 +82,11 @@ xen_results pv "SAY plug" 400 || logs
 killall httpd
 rm -f /run/file /run/www/file
 
-# libxl gives a script 40 s, which is too little on a loaded host: again then.
 plug_disk() {
     xl block-attach pv format=raw,vdev=xvdb,access=rw,target=/run/images/second
 }
 plug_net() {
     xl network-attach pv mac=00:16:3e:00:00:02 bridge=br1 vifname=second
-}
-plug() { # PLUG UNPLUG...
-    xen_plug=$1 xen_try=0
-    shift
-    until $xen_plug >/tmp/plug 2>&1; do
-        cat /tmp/plug
-        xen_try=$((xen_try + 1))
-        [ $xen_try -lt 4 ] && grep -q "because of timeout" /tmp/plug || return 1
-        "$@" # fails too when it was late
-    done
 }
 check "xl block-attach" plug plug_disk xl block-detach pv xvdb || logs
 xen_results pv "SAY unplug-disk" 400 || logs
@@ -94,7 +97,7 @@ xen_results pv "SAY unplug-net" 400 || logs
 check "xl network-detach" xl network-detach pv 1 || logs
 xen_results pv "SAY end" 400 || logs
 gone() {
-    ! xl list | grep -qE " $1 |null"
+    ! xl list | grep -qE "^$1 |null"
 }
 check "the guest ends" xen_until 300 gone pv || logs
 
@@ -106,8 +109,8 @@ clean() {
     ! ls -d /sys/class/net/vif* && gone pv && [ -z "$(losetup -a)" ] &&
         ! xenstore-ls -f /local/domain/0/backend | grep -q state
 }
-xl create /tmp/pv.cfg >/dev/null 2>&1
-check "once more, connected" xen_until 400 connected || logs
+check "xl create, once more" plug plug_pv xl destroy pv
+check "connected" xen_until 400 connected || logs
 check "xl destroy" xl destroy pv || logs
 check "nothing of it is left" xen_until 150 clean || logs
 
