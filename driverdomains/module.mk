@@ -54,7 +54,7 @@ $(call test,test_dd_vm,tests/unit/test_dd_vm.c driverdomains/devd_vm.c,\
 DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh errors.sh hotplug.sh \
 	two.sh crash.sh vm.sh vmback.sh) tests/e2e/net_filter.sh \
 	$(addprefix tests/e2e/restart_,disk.sh net.sh vm.sh \
-	limit.sh hang.sh)
+	hotplug.sh limit.sh hang.sh)
 $(call script,$(DD_SCRIPTS))
 
 $(call helper,bench_start,tests/bench/bench_start.c)

@@ -84,7 +84,7 @@ until_ok 10 fetch || die "no service"
 w block-attach web "$dir/a.img,raw,xvdb,w" || die "attach a"
 out_now() {
     killed disk # at once; this one soon after
-    kill -9 "$(pid disk)"
+    sig KILL disk
     until_ok 3 is disk restarting || die "not restarting: $(w list)"
     w list disk | grep -q ' restarting ' || die "list: $(w list)"
 }

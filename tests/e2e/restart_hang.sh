@@ -58,7 +58,7 @@ fetch || die "no service"
 cli_cfg other 'name="other"' 'kernel="weir-blkback"' driver_domain=1 heartbeat=1 \
     'on_crash="destroy"'
 w create "$dir/other.cfg" >/dev/null || die "create other"
-kill -STOP "$(pid other)"
+sig STOP other
 until_ok 10 is_gone other || die "other hangs on: $(w list)"
 grep -q 'it hung: no answer for 1 s' "$S/log/other.log" || die "$(cat "$S/log/other.log")"
 w down || die down

@@ -3,6 +3,7 @@
 #   pid NAME, info NAME KEY, devices   of weir list, info, block-list
 #   is NAME STATE                      the manager's state of it
 #   watch_begin PATH..., watch_end     nothing below them may change between
+#   sig SIGNAL NAME                    to its program, if it has one
 #   killed NAME                        SIGKILL; until it serves again
 #   check_begin SECONDS                a guest "check" that writes and reads
 #                                      back its disk; check_end: what it found
@@ -44,16 +45,24 @@ watch_end() {
         die "guests could see it in the registry: $(tail -n +$((watches + 1)) "$dir/watched")"
 }
 
+# Between two programs it has no number: 0 would be this script's group.
+sig() { # SIGNAL NAME
+    local p
+    p=$(pid "$2")
+    [ "${p:-0}" -gt 1 ] 2>/dev/null && kill "-$1" "$p"
+}
+
 killed() {
     local n
     n=$(info "$1" restarts)
-    kill -9 "$(pid "$1")"
+    until_ok 10 sig KILL "$1" || die "$1 has no program: $(w list)"
     restarted() { [ "$(info "$name" restarts)" -gt "$n" ] && is "$name" running; }
     name=$1
     until_ok 20 restarted || die "$1 does not come back: $(w list; tail -n 5 "$S/log/weir-devd.log")"
 }
 
 check_begin() {
+    rm -f "$dir/check.img" # the check knows zeros
     truncate -s 64M "$dir/check.img"
     cli_cfg check 'name="check"' "kernel=\"$B/tests/blk_check\"" \
         "args=['--seconds','$1','--seed','$$']" memory=64 \

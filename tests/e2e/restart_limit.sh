@@ -15,7 +15,7 @@ w up --memory 256M "$dir"/{disk,net,web}.cfg >/dev/null || die up
 until_ok 10 fetch || die "no service"
 
 cp /bin/false "$dir/bin/other" && mv "$dir/bin/other" "$dir/bin/weir-blkback"
-kill -9 "$(pid disk)"
+sig KILL disk
 until_ok 10 is disk crashed || die "no end of restarts: $(w list)"
 [ "$(info disk restarts)" = 4 ] || die "restarts: $(info disk restarts)"
 want='restart limit reached: 4 in 60 s; at last the program exited with status 1; its guests'\'' I/O waits: `weir restart disk`'
@@ -55,7 +55,7 @@ printf '%s\n' 'restart_io="fail"' >>"$dir/disk.cfg"
 w up --memory 256M "$dir"/{disk,net,web}.cfg >/dev/null || die up
 until_ok 10 fetch || die "no service"
 cp /bin/false "$dir/bin/other" && mv "$dir/bin/other" "$dir/bin/weir-blkback"
-kill -9 "$(pid disk)"
+sig KILL disk
 until_ok 10 is disk crashed || die "no end of restarts: $(w list)"
 no_devices() { [ "$(devices)" = 0 ]; }
 until_ok 5 no_devices || die "devices stay: $(w block-list)"
@@ -74,7 +74,7 @@ sed -i '/restart_io/d' "$dir/disk.cfg"
 echo 'on_crash="preserve"' >>"$dir/disk.cfg"
 w up --memory 256M "$dir"/{disk,net,web}.cfg >/dev/null || die up
 until_ok 10 fetch || die "no service"
-kill -9 "$(pid disk)"
+sig KILL disk
 until_ok 5 is disk crashed || die "not kept: $(w list)"
 [ "$(info disk restarts)/$(devices)" = 0/1 ] || die "on_crash=preserve: $(w list)"
 w restart disk >/dev/null 2>&1 || die "restart of a kept one"
