@@ -50,7 +50,7 @@ TESTS += $(B)/tests/test_net_crash $(B)/tests/test_net_crash_nolog
 
 # Real domains, tap and bridge, while the driver domain is killed.
 $(call helper,udp_stream,tests/e2e/udp_stream.c)
-$(call script,tests/e2e/restart_net.sh)
+$(call script,tests/e2e/restart_traffic.sh)
 
 FUZZERS += net_log
 FUZZ_SRC_net_log := backends/net/log.c backends/net/pool.c backends/common/kept.c ring/ring.c
