@@ -228,5 +228,6 @@ totals() {
         "failed $failed, noticed $noticed, other $other; $kills kills, $ios I/Os"
     echo "outage as guests see it: $(percentiles 2)"
     echo "outage as the manager measures it: $(percentiles 3)"
+    echo "before that, the kernel ends the program: $(percentiles 4)"
     [ "$(faults)" = 0 ]
 }

@@ -7,10 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATE_US 50000 /* the guest's thread may get the CPU so late */
-
 int crash_outage(struct crash_outages *o, uint64_t from_us, uint64_t to_us,
-                 uint64_t manager_us)
+                 uint64_t manager_us, uint64_t exit_us)
 {
     if (o->n == o->room) {
         unsigned room = o->room == 0 ? 256 : o->room * 2;
@@ -21,7 +19,7 @@ int crash_outage(struct crash_outages *o, uint64_t from_us, uint64_t to_us,
         o->one = more;
         o->room = room;
     }
-    o->one[o->n++] = (struct crash_one){from_us, to_us, manager_us, 0};
+    o->one[o->n++] = (struct crash_one){from_us, to_us, manager_us, exit_us, 0};
     return 0;
 }
 
@@ -30,8 +28,7 @@ static void gap(struct crash_outages *o, uint64_t start, uint64_t len)
     for (unsigned i = 0; i < o->n; i++) {
         struct crash_one *k = &o->one[i];
 
-        if (start <= k->to_us + LATE_US && start + len >= k->from_us &&
-            len > k->guest_us)
+        if (start <= k->to_us && start + len >= k->from_us && len > k->guest_us)
             k->guest_us = len;
     }
 }
@@ -55,6 +52,6 @@ void crash_outages_print(struct crash_outages *o, const char *log)
     if (f != NULL)
         fclose(f);
     for (unsigned i = 0; i < o->n; i++)
-        printf("outage %" PRIu64 " %" PRIu64 "\n", o->one[i].guest_us,
-               o->one[i].manager_us);
+        printf("outage %" PRIu64 " %" PRIu64 " %" PRIu64 "\n",
+               o->one[i].guest_us, o->one[i].manager_us, o->one[i].exit_us);
 }

@@ -6,11 +6,13 @@
  * it, looks at the image meanwhile, tells the guest to stop and waits for its
  * end.  With --watch the program dies by itself, and N ends are waited for.
  *
- * Lines: "outage GUEST WEIR" in microseconds for each return, then counts.
+ * Lines: "outage GUEST MANAGER EXIT" in microseconds for each return, then
+ * counts.
  * Exit 0: nothing was lost, corrupted or stuck as seen from here.
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +38,7 @@ struct killer {
     struct image_check check;
     struct weir_devctl_dominfo info; /* of the driver domain */
     unsigned deaths;                 /* so many there should have been */
+    uint64_t exit_us;                /* what the last one took the kernel */
     struct crash_outages outages;
 };
 
@@ -113,11 +116,16 @@ static int wait_back(struct killer *k)
 static int shoot(struct killer *k)
 {
     int fd = (int)syscall(SYS_pidfd_open, (pid_t)k->info.pid, 0), err = 0;
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    uint64_t at_us = now_us();
 
     if (fd < 0)
         return fail("pidfd_open", -errno);
     if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) != 0)
         err = fail("SIGKILL", -errno);
+    else if (poll(&p, 1, BACK_MS) != 1)
+        err = fail("HUNG: it does not die", -ETIMEDOUT);
+    k->exit_us = now_us() - at_us;
     close(fd);
     k->deaths++;
     return err;
@@ -167,7 +175,8 @@ static int one_kill(struct killer *k)
     if (err == 0)
         err = wait_back(k);
     if (err == 0)
-        err = crash_outage(&k->outages, at_us, now_us(), k->info.outage_us);
+        err = crash_outage(&k->outages, at_us, now_us(), k->info.outage_us,
+                           k->exit_us);
     return err;
 }
 
