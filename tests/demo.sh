@@ -232,11 +232,12 @@ kill_driver() { # NAME MIB
     kill -9 "$pid" && printf '\rat %d MiB: SIGKILL to %s, pid %d\n' "$2" "$1" "$pid"
 }
 
-# Slowed down a little, so that the kills are spread over it.
+# Slowed down, so that more than a second is between kills: a program that lives
+# shorter makes the next one wait.
 fetch_while_killing() {
     local pid size name at=0 code
     in_ns curl -sf --noproxy '*' -m 110 -o "$dir/random.bin" \
-        --limit-rate $((mib / 4 + 1))M -w '%{http_code}' \
+        --limit-rate $((mib / 8 + 1))M -w '%{http_code}' \
         "http://$guest_ip/random.bin" >"$dir/result" &
     pid=$!
     while kill -0 $pid 2>/dev/null; do
