@@ -18,6 +18,7 @@
 #include "backends/common/crash_point.h"
 #include "backends/common/stats.h"
 #include "backends/net/sink_switch.h"
+#include "tests/unit/fake_private.h"
 #include "tests/unit/fake_qthread.h"
 
 #define IDLE 300 /* rounds in which nothing moves: it is over */
@@ -335,6 +336,52 @@ static void end(struct rig *r, struct program *p)
               weir_fake_ports(r->bport));
 }
 
+/* Bytes that the log has, more often those that mean much. */
+static void spoil(struct rig *r)
+{
+    struct fake_domain *d = fake_of(r->bport);
+
+    for (unsigned n = 0; n < r->c->spoil;) {
+        const struct fake_kept *k = &d->kept[rig_random(r, FAKE_KEPT)];
+        uint8_t *p = d->m->mem + (size_t)k->first * WEIR_PAGE_SIZE;
+        uint32_t most = rig_random(r, 2) == 0 ? 128 : 10800;
+
+        if (k->count == 0)
+            continue;
+        if (most > k->count * WEIR_PAGE_SIZE)
+            most = k->count * WEIR_PAGE_SIZE;
+        p[rig_random(r, most)] =
+            (uint8_t)rig_random(r, rig_random(r, 2) == 0 ? 8 : 256);
+        n++;
+    }
+}
+
+/* Frontends would see what they need not understand: they stand still. */
+static int live_spoilt(struct rig *r, struct program *p)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        fake_qthreads_run(p->pool);
+        if (i % 50 == 0)
+            control(p);
+    }
+    control(p);
+    for (unsigned i = 0; i < r->c->fronts; i++) {
+        unsigned state = state_of(r, i, true);
+        char reason[160] = "";
+
+        weir_fake_store_get(r->store, path_of(i, true, "/error"), reason,
+                            sizeof(reason));
+        RIG_CHECK(state == WEIR_XENBUS_CONNECTED ||
+                      (state == WEIR_XENBUS_CLOSING && reason[0] != '\0'),
+                  "backend %u is in state %u: %s", i, state, reason);
+    }
+    weir_backend_free(p->be);
+    RIG_CHECK(weir_fake_pages(r->bport) == 0 && weir_fake_mapped(r->bport) == 0,
+              "the backend keeps %u pages, %u mappings",
+              weir_fake_pages(r->bport), weir_fake_mapped(r->bport));
+    return RIG_GOOD;
+}
+
 static int run(const struct net_case *c, uint64_t at)
 {
     static struct rig r; /* not in registers when the program dies */
@@ -349,9 +396,12 @@ static int run(const struct net_case *c, uint64_t at)
         weir_fake_domain_revive(r.bport);
         for (unsigned i = 0; i < r.c->fronts; i++) /* they live on */
             rig_front_step(&r.front[i]);
+        spoil(&r);
         left = c->again && r.deaths < 8 ? 1 + rig_random(&r, 2000) : 0;
     }
     start(&r, &p, r.deaths > 0);
+    if (r.deaths > 0 && c->spoil > 0)
+        return live_spoilt(&r, &p);
     connect_fronts(&r, &p);
     live(&r, &p);
     left = 0;

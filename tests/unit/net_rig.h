@@ -37,12 +37,14 @@ struct net_case {
     unsigned no_maps; /* so many maps fail when a successor starts */
     unsigned frames;  /* each way */
     uint32_t seed;
-    bool again; /* successors die as well */
+    bool again;     /* successors die as well */
+    unsigned spoil; /* bytes of what was kept are changed */
 };
 
 enum rig_result {
     RIG_OVER,  /* the point was never reached; all is well */
-    RIG_GOOD,  /* it died there, and all is well */
+    RIG_GOOD,  /* it died there, and all is well; spoilt: the successor lives,
+                  Connected or closing with a reason */
     RIG_WRONG, /* doubled, spoilt, lost too much, or seen */
     RIG_BROKEN /* the process itself died */
 };

@@ -131,6 +131,22 @@ static void test_successors_that_die_too(void **state)
     }
 }
 
+/* What a dead program leaves may be anything: it may have died of that. */
+static void test_spoilt_log_harms_nobody_else(void **state)
+{
+    static struct net_case c = {
+        .name = "spoilt", .queues = 2, .pool = true, .frames = 300};
+
+    (void)state;
+    for (c.seed = 1; c.seed < 1 + 2000 / each(5); c.seed++) {
+        c.spoil = 1 + c.seed % 40;
+        c.fronts = 1 + c.seed % 2;
+        c.split = c.seed % 4 < 2;
+        if (net_rig_run(&c, 200 + c.seed * 37 % 800, false) != RIG_GOOD)
+            fail_msg("seed %u", c.seed);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -140,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_limited),
         cmocka_unit_test(test_pool_that_cannot_be_mapped_again),
         cmocka_unit_test(test_successors_that_die_too),
+        cmocka_unit_test(test_spoilt_log_harms_nobody_else),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
