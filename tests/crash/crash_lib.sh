@@ -13,9 +13,10 @@
 # Each batch is an instance of its own, and must leave nothing behind.
 #
 # A kind has: $driver, $guests (the first is asked for outages), $backend (the
-# program); configure SEED: $c_* and $says; busy: as much load as there may be;
-# lay_out SEED PROGRAM: the files $dir/NAME.cfg of driver and guests;
-# connected; $stop, a command that makes the guests end.
+# program), $first_steps; configure SEED: $c_* and $says; busy, lone, first: much
+# load, little, what $first_steps rest on; lay_out SEED PROGRAM: the files
+# $dir/NAME.cfg of driver and guests; connected; $stop, a command that makes the
+# guests end; unreached: points they do not lead to.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../e2e/cli_lib.sh"
 
