@@ -29,8 +29,9 @@ struct weir_blk_queue_config {
  * the ring's indexes contradict themselves. */
 int weir_blk_queue_new(const struct weir_blk_queue_config *cfg,
                        struct weir_blk_queue **out);
-int weir_blk_queue_start(struct weir_blk_queue *q, struct weir_qthread *t,
-                         uint64_t spin_ns);
+/* The thread will hear of its events; it sleeps until go. */
+int weir_blk_queue_listen(struct weir_blk_queue *q, struct weir_qthread *t);
+void weir_blk_queue_go(struct weir_blk_queue *q, uint64_t spin_ns);
 /* Joins the thread when it was started; gives ring and port back. */
 struct weir_qthread *weir_blk_queue_stop(struct weir_blk_queue *q);
 void weir_blk_queue_free(struct weir_blk_queue *q);

@@ -120,8 +120,7 @@ int weir_blk_queue_new(const struct weir_blk_queue_config *cfg,
     return 0;
 }
 
-int weir_blk_queue_start(struct weir_blk_queue *q, struct weir_qthread *t,
-                         uint64_t spin_ns)
+int weir_blk_queue_listen(struct weir_blk_queue *q, struct weir_qthread *t)
 {
     int fd = q->port->ops->evtchn_fd != NULL
                  ? q->port->ops->evtchn_fd(q->port, q->evtchn)
@@ -130,14 +129,17 @@ int weir_blk_queue_start(struct weir_blk_queue *q, struct weir_qthread *t,
 
     if (err == 0 && q->engine.event_fd >= 0)
         err = weir_qthread_add_fd(t, q->engine.event_fd, WEIR_BLK_TAG_ENGINE);
-    if (err != 0)
-        return err;
-    q->thread = t;
+    if (err == 0)
+        q->thread = t;
+    return err;
+}
+
+void weir_blk_queue_go(struct weir_blk_queue *q, uint64_t spin_ns)
+{
     /* A predecessor may have died before it notified of a response. */
     if (q->resumed)
         q->port->ops->evtchn_notify(q->port, q->evtchn);
-    weir_qthread_start(t, &weir_blk_queue_ops, q, spin_ns);
-    return 0;
+    weir_qthread_start(q->thread, &weir_blk_queue_ops, q, spin_ns);
 }
 
 /* What the device never took lets go of its pages. */

@@ -230,6 +230,7 @@ const struct weir_back_class weir_vbd_class = {
     .publish = vbd_publish,
     .connect = weir_vbd_connect,
     .connected = vbd_connected,
+    .go = weir_vbd_go,
     .disconnect = weir_vbd_disconnect,
     .resize = vbd_resize,
     .close = vbd_close,

@@ -57,6 +57,7 @@ unsigned weir_vbd_max_queues(const struct weir_vbd *v);
 
 /* vbd_connect.c: of the class. */
 int weir_vbd_connect(struct weir_back_dev *dev);
+void weir_vbd_go(struct weir_back_dev *dev);
 void weir_vbd_disconnect(struct weir_back_dev *dev);
 
 /* Reads and writes that cannot go to the engine: buffers or extents finer than

@@ -225,7 +225,7 @@ static int make_queue(struct weir_vbd *v, unsigned i, struct weir_qthread *t)
                                strerror(-err));
     }
     WEIR_CRASH_POINT();
-    err = weir_blk_queue_start(q, t, o->spin_ns);
+    err = weir_blk_queue_listen(q, t);
     if (err != 0) {
         weir_blk_queue_stop(q);
         weir_blk_queue_free(q);
@@ -259,6 +259,16 @@ int weir_vbd_connect(struct weir_back_dev *dev)
             weir_qpool_put(pool, t);
     }
     return err;
+}
+
+void weir_vbd_go(struct weir_back_dev *dev)
+{
+    const struct weir_blk_options *o = weir_backend_cfg(dev->be)->context;
+    struct weir_vbd *v = vbd_of(dev);
+
+    WEIR_CRASH_POINT();
+    for (unsigned i = 0; i < v->nqueues; i++)
+        weir_blk_queue_go(v->queue[i], o->spin_ns);
 }
 
 void weir_vbd_disconnect(struct weir_back_dev *dev)

@@ -24,7 +24,8 @@
 #define BPATH "/local/domain/2/backend/vbd/5/51712"
 #define IDLE  10000 /* pauses in which nothing moves: something was lost */
 
-static const struct weir_back_class *const classes[] = {&weir_vbd_class};
+static struct weir_back_class vbd_class;
+static const struct weir_back_class *const classes[] = {&vbd_class};
 
 /* ---- of the case's process ---- */
 
@@ -120,6 +121,14 @@ static void make_machine(struct rig *r)
 
 /* ---- a program: until it dies, or all is answered ---- */
 
+/* Queue threads that run before Connected is written have their chance. */
+static int slow_connected(struct weir_back_dev *dev, weir_xs_tx tx)
+{
+    for (unsigned i = 0; i < 4; i++)
+        fake_qthreads_run(weir_backend_cfg(dev->be)->pool);
+    return weir_vbd_class.connected(dev, tx);
+}
+
 struct program {
     struct weir_xs xs;
     struct weir_stats_page stats;
@@ -148,6 +157,9 @@ static void start(struct rig *r, struct program *p, bool resume)
     int fd = dup(r->fd);
 
     memset(p, 0, sizeof(*p));
+    vbd_class = weir_vbd_class;
+    if (r->c->early)
+        vbd_class.connected = slow_connected;
     weir_stats_take_over(&p->stats, 1);
     p->options.faults = &r->c->faults;
     res.vbd.engine = r->c->engine;
@@ -190,6 +202,8 @@ static void connect_front(struct rig *r, struct program *p)
         RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_INIT_WAIT,
                   "the backend is not in InitWait");
         rig_set(r, FPATH, "state", "3", 5, 2);
+        for (unsigned i = 0; r->c->early && i < r->c->queues; i++)
+            rig_front_step(&r->front[i]);
         control(p);
     }
     RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_CONNECTED,

@@ -35,6 +35,7 @@ struct rig_case {
     unsigned requests; /* of each queue */
     uint32_t seed;
     bool again;     /* successors die as well */
+    bool early;     /* the frontend does not wait for Connected */
     unsigned spoil; /* bytes of what was kept are changed */
 };
 

@@ -138,6 +138,21 @@ static void test_successors_that_die_too(void **state)
     }
 }
 
+static void test_frontend_that_does_not_wait_for_connected(void **state)
+{
+    static struct rig_case c = {.name = "early",
+                                .queues = 2,
+                                .order = 1,
+                                .engine = WEIR_VBD_SYNC,
+                                .faults = LATE,
+                                .early = true,
+                                .requests = 40};
+
+    (void)state;
+    for (c.seed = 10; c.seed < 13; c.seed++)
+        all_points(&c, each(1));
+}
+
 /* What a dead program leaves may be anything: it may have died of that. */
 static void test_spoilt_log_harms_nobody_else(void **state)
 {
@@ -165,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_short_of_room_for_pages),
         cmocka_unit_test(test_limited),
         cmocka_unit_test(test_successors_that_die_too),
+        cmocka_unit_test(test_frontend_that_does_not_wait_for_connected),
         cmocka_unit_test(test_spoilt_log_harms_nobody_else),
     };
 
