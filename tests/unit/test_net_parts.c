@@ -3,6 +3,7 @@
  * The pure parts of the backend: slot validation, pool table, checksums.
  */
 #include "backends/net/offload.h"
+#include "backends/net/log.h"
 #include "backends/net/pool.h"
 #include "backends/net/txreq.h"
 
@@ -90,6 +91,13 @@ static void test_chain_lengths(void **state)
     slot[20].req.flags = 0;
     is(40, WEIR_TXREQ_BAD, "20 slots");
     assert_int_equal(r.slots, 21);
+}
+
+static void test_log_has_room_for_a_ring(void **state)
+{
+    (void)state;
+    assert_int_equal(weir_netif_rx_ring_slots(1), WEIR_NET_LOG_RX);
+    assert_true(weir_netif_tx_ring_slots(1) >= WEIR_NET_LOG_BATCH);
 }
 
 static void test_pool_survives_collisions(void **state)
@@ -203,6 +211,7 @@ int main(void)
         cmocka_unit_test(test_piece_within_page),
         cmocka_unit_test(test_sizes_add_up),
         cmocka_unit_test(test_chain_lengths),
+        cmocka_unit_test(test_log_has_room_for_a_ring),
         cmocka_unit_test(test_pool_survives_collisions),
         cmocka_unit_test(test_sum),
         cmocka_unit_test(test_udp6_checksum),
