@@ -26,7 +26,7 @@ $(call test,test_net_switch,tests/unit/test_net_switch.c tests/unit/net_world.c,
 $(call test,test_net_offload,tests/unit/test_net_offload.c tests/unit/net_world.c,$(NET_TEST_LIBS))
 $(call test,test_net_wake,tests/unit/test_net_wake.c tests/unit/net_raw.c tests/unit/net_world.c,$(NET_TEST_LIBS))
 THREAD_TESTS += test_net_wake test_net test_net_hostile test_net_switch
-$(call test,test_net_parts,tests/unit/test_net_parts.c,weir-netback)
+$(call test,test_net_parts,tests/unit/test_net_parts.c,weir-netback weir-ring)
 $(call helper,net_attacker,tests/e2e/net_attacker.c,weir-front weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
 $(call test,net_attack,tests/e2e/net_attack.c,weir-launch weir-back weir-xshosted weir-hvclient weir-xenbus weir-ring,-lseccomp -lcap-ng)
 
