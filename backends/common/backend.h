@@ -93,6 +93,9 @@ const struct weir_backend_config *weir_backend_cfg(struct weir_backend *be);
 /* Until weir_backend_stop (any thread, signal-safe) or a broken registry. */
 int weir_backend_run(struct weir_backend *be);
 void weir_backend_stop(struct weir_backend *be);
+/* Tells the manager, without being asked, that the control thread waits for a
+ * device and does not hang.  For weir_qpool_on_wait. */
+void weir_backend_alive(void *backend);
 /* One pass, for tests: handles what is there, waits at most timeout_ms. */
 int weir_backend_step(struct weir_backend *be, int timeout_ms);
 void weir_backend_free(struct weir_backend *be);

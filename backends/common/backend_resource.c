@@ -101,6 +101,11 @@ int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
     return 0;
 }
 
+void weir_backend_alive(void *backend)
+{
+    weir_back_answer(backend, WEIR_RES_EV_PONG, NULL, NULL);
+}
+
 void weir_back_resources(struct weir_backend *be)
 {
     struct weir_resource res;

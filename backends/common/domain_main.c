@@ -194,6 +194,7 @@ int weir_backend_serve(const struct weir_backend_program *prog,
     err = weir_backend_new(cfg, &running);
     if (err != 0)
         return fail(prog, "watching the registry", err);
+    weir_qpool_on_wait(cfg->pool, weir_backend_alive, running);
     err = weir_backend_run(running);
     weir_backend_free(running);
     running = NULL;

@@ -29,6 +29,8 @@ struct weir_qthread {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     volatile uint32_t state; /* enum qstate; written under the lock */
+    uint32_t turns;          /* of draining; the thread's, under the lock */
+    struct weir_qpool *pool;
     int epoll_fd, kick_fd, timer_fd;
     void *engine;
     const struct weir_qthread_ops *ops;
@@ -38,6 +40,8 @@ struct weir_qthread {
 
 struct weir_qpool {
     void (*unprepare)(void *engine);
+    void (*alive)(void *arg);
+    void *alive_arg;
     unsigned n;
     struct weir_qthread threads[];
 };
@@ -131,6 +135,9 @@ static void drain(struct weir_qthread *q)
     while (q->ops->drain != NULL && !q->ops->drain(q->ctx)) {
         weir_qthread_timer(q, 1000000);
         sleep_now(q);
+        pthread_mutex_lock(&q->lock);
+        q->turns++;
+        pthread_mutex_unlock(&q->lock);
     }
 }
 
@@ -152,6 +159,27 @@ static enum qstate wait_not(struct weir_qthread *q, enum qstate state)
     now = (enum qstate)q->state;
     pthread_mutex_unlock(&q->lock);
     return now;
+}
+
+/* A slow device may keep the thread for long, and so the caller.  As long as
+ * the thread does look at it, that is not a hang. */
+static void wait_stopped(struct weir_qthread *q)
+{
+    uint32_t turns;
+
+    pthread_mutex_lock(&q->lock);
+    turns = q->turns;
+    while (q->state == Q_STOP) {
+        struct timespec until;
+
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec++;
+        pthread_cond_clockwait(&q->changed, &q->lock, CLOCK_MONOTONIC, &until);
+        if (q->turns != turns && q->state == Q_STOP && q->pool->alive != NULL)
+            q->pool->alive(q->pool->alive_arg);
+        turns = q->turns;
+    }
+    pthread_mutex_unlock(&q->lock);
 }
 
 static void *thread_main(void *arg)
@@ -191,7 +219,7 @@ void weir_qthread_stop(struct weir_qthread *q)
     pthread_cond_broadcast(&q->changed);
     pthread_mutex_unlock(&q->lock);
     weir_qthread_kick(q);
-    wait_not(q, Q_STOP);
+    wait_stopped(q);
     memset(&off, 0, sizeof(off));
     timerfd_settime(q->timer_fd, 0, &off, NULL);
 }
@@ -272,6 +300,7 @@ int weir_qpool_new(unsigned n, int (*prepare)(void **engine),
         struct weir_qthread *q = &p->threads[i];
         int err;
 
+        q->pool = p;
         pthread_mutex_init(&q->lock, NULL);
         pthread_cond_init(&q->changed, NULL);
         err = init_thread(q, prepare);
@@ -288,6 +317,13 @@ int weir_qpool_new(unsigned n, int (*prepare)(void **engine),
     }
     *out = p;
     return 0;
+}
+
+void weir_qpool_on_wait(struct weir_qpool *p, void (*alive)(void *arg),
+                        void *arg)
+{
+    p->alive = alive;
+    p->alive_arg = arg;
 }
 
 void weir_qpool_free(struct weir_qpool *p)

@@ -41,6 +41,10 @@ struct weir_qthread_ops {
  * may set *engine; unprepare frees it.  0 or -errno. */
 int weir_qpool_new(unsigned n, int (*prepare)(void **engine),
                    void (*unprepare)(void *engine), struct weir_qpool **out);
+/* alive is called each second in which weir_qthread_stop waits for a device
+ * whose thread looks after it. */
+void weir_qpool_on_wait(struct weir_qpool *pool, void (*alive)(void *arg),
+                        void *arg);
 /* All threads must have been put back. */
 void weir_qpool_free(struct weir_qpool *pool);
 

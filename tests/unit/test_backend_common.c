@@ -178,6 +178,9 @@ static void test_malformed_resource_packets_leak_no_descriptor(void **state)
 struct job {
     unsigned todo, done, woken;
     bool broken, drained;
+    unsigned slow_ms; /* the device still needs so long */
+    unsigned hang_s;  /* the thread itself stands still so long */
+    unsigned alive;
 };
 
 static int work(void *ctx)
@@ -212,6 +215,11 @@ static bool drain(void *ctx)
 {
     struct job *j = ctx;
 
+    sleep(j->hang_s);
+    if (j->slow_ms > 0) { /* called once a millisecond */
+        j->slow_ms--;
+        return false;
+    }
     j->drained = true;
     return true;
 }
@@ -258,6 +266,36 @@ static void test_queue_thread_wakes_works_and_stops(void **state)
     weir_qpool_free(pool);
 }
 
+static void count_alive(void *job)
+{
+    ((struct job *)job)->alive++;
+}
+
+/* For the heartbeat: who waits for a device does not hang, who waits for a
+ * thread that stands still does. */
+static void test_waiting_for_a_slow_device_is_no_hang(void **state)
+{
+    struct job slow = {.slow_ms = 1500}, hang = {.hang_s = 2};
+    struct weir_qthread *t;
+    struct weir_qpool *pool;
+
+    (void)state;
+    assert_int_equal(weir_qpool_new(1, NULL, NULL, &pool), 0);
+    t = weir_qpool_take(pool);
+    weir_qpool_on_wait(pool, count_alive, &slow);
+    weir_qthread_start(t, &ops, &slow, 0);
+    weir_qthread_stop(t);
+    assert_true(slow.drained);
+    assert_in_range(slow.alive, 1, 1000);
+    weir_qpool_on_wait(pool, count_alive, &hang);
+    weir_qthread_start(t, &ops, &hang, 0);
+    weir_qthread_stop(t);
+    assert_true(hang.drained);
+    assert_int_equal(hang.alive, 0);
+    weir_qpool_put(pool, t);
+    weir_qpool_free(pool);
+}
+
 static void test_broken_queue_thread_waits_to_be_stopped(void **state)
 {
     struct job j = {.broken = true};
@@ -288,6 +326,7 @@ int main(void)
         cmocka_unit_test(test_stats_slots_run_out_and_come_back),
         cmocka_unit_test(test_malformed_resource_packets_leak_no_descriptor),
         cmocka_unit_test(test_queue_thread_wakes_works_and_stops),
+        cmocka_unit_test(test_waiting_for_a_slow_device_is_no_hang),
         cmocka_unit_test(test_broken_queue_thread_waits_to_be_stopped),
     };
 
