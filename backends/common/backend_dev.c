@@ -5,23 +5,11 @@
 #include "backends/common/backend_priv.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TX_TRIES 32
 #define STEPS    8
-
-void weir_back_log(struct weir_back_dev *dev, enum weir_log_level level,
-                   const char *text)
-{
-    char line[320];
-
-    snprintf(line, sizeof(line), "%s of domain %u, device %" PRIu32 "%s%s: %s",
-             dev->cls->name, dev->frontend, dev->devid,
-             dev->res.label[0] != '\0' ? ", " : "", dev->res.label, text);
-    dev->port->ops->log(dev->port, level, line);
-}
 
 /* Nodes and state change together, or the frontend could see one without the
  * other.  A directory that the toolstack has removed stays so: -ENOENT. */
@@ -154,9 +142,19 @@ static bool connect_dev(struct weir_back_slot *s)
     return true;
 }
 
+/* A successor must not take the rings of a stale frontend for new ones. */
+static int publish(struct weir_back_dev *d, weir_xs_tx tx)
+{
+    int err = d->cls->publish(d, tx);
+
+    return err != 0 ? err
+                    : weir_xs_write_u64(d->xs, tx, d->path, WEIR_BACK_STALE,
+                                        d->be->slots[d->slot].stale_peer);
+}
+
 static bool init_dev(struct weir_back_slot *s)
 {
-    int err = commit(s->dev, s->dev->cls->publish, WEIR_XENBUS_INIT_WAIT);
+    int err = commit(s->dev, publish, WEIR_XENBUS_INIT_WAIT);
 
     if (err != 0)
         weir_back_fail_err(s, err);
@@ -222,10 +220,11 @@ void weir_back_follow(struct weir_back_slot *s)
         }
         /* Connected already when we came: to our predecessor, whose ring
          * is not ours.  Our InitWait makes it publish again. */
-        if (peer != WEIR_XENBUS_CONNECTED)
-            s->stale_peer = false;
-        else if (s->stale_peer)
+        if (s->stale_peer && peer == WEIR_XENBUS_CONNECTED)
             return;
+        if (s->stale_peer)
+            weir_xs_write_u64(s->dev->xs, 0, s->dev->path, WEIR_BACK_STALE, 0);
+        s->stale_peer = false;
         /* The frontend of a device that goes away may close, no more. */
         if (s->detaching && peer < WEIR_XENBUS_CLOSING)
             return;

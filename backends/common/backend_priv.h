@@ -13,6 +13,10 @@
 
 #define WEIR_BACK_FAILURE 120 /* bytes of a reason, with its NUL */
 
+/* Own node, 1: a frontend that was Connected when the device came has not left
+ * that state since. */
+#define WEIR_BACK_STALE "frontend-stale"
+
 /* One device: registry directory, resources, or both. */
 struct weir_back_slot {
     struct weir_back_dev *dev; /* NULL: free */

@@ -18,6 +18,14 @@ static enum weir_xenbus_state own_state(struct weir_back_dev *d)
     return (enum weir_xenbus_state)v;
 }
 
+static bool is_stale(struct weir_back_dev *d)
+{
+    uint64_t v;
+
+    return weir_xs_read_u64(d->xs, 0, d->path, WEIR_BACK_STALE, &v) == 0 &&
+           v == 1;
+}
+
 static void connect_again(struct weir_back_slot *s, enum weir_xenbus_state peer)
 {
     struct weir_back_dev *d = s->dev;
@@ -47,6 +55,7 @@ bool weir_back_take_over(struct weir_back_slot *s)
         return false;
     d->state = own;
     d->stats->state = own;
+    s->stale_peer = own == WEIR_XENBUS_INIT_WAIT && is_stale(d);
     if (own == WEIR_XENBUS_CONNECTED &&
         weir_xenbus_back_next(own, peer) == WEIR_XB_NONE)
         connect_again(s, peer);

@@ -64,6 +64,17 @@ struct weir_back_slot *weir_back_add(struct weir_backend *be,
     return s;
 }
 
+void weir_back_log(struct weir_back_dev *dev, enum weir_log_level level,
+                   const char *text)
+{
+    char line[320];
+
+    snprintf(line, sizeof(line), "%s of domain %u, device %" PRIu32 "%s%s: %s",
+             dev->cls->name, dev->frontend, dev->devid,
+             dev->res.label[0] != '\0' ? ", " : "", dev->res.label, text);
+    dev->port->ops->log(dev->port, level, line);
+}
+
 int weir_back_watch(struct weir_back_dev *d, bool on)
 {
     char path[WEIR_BACK_PATH + 8];

@@ -323,6 +323,34 @@ static void test_device_the_predecessor_had_not_begun_is_new(void **state)
     stop();
 }
 
+/* Its rings were another device's: what lies in them are no requests of this
+ * one, whoever waits for new ones. */
+static void test_rings_of_a_stale_frontend_stay_untouched(void **state)
+{
+    (void)state;
+    set(FPATH "/state", "4", 5, 2);
+    start();
+    send_op(WEIR_RES_ATTACH, 39);
+    expect(BPATH "/state", "2");
+    for (unsigned i = 0; i < 2; i++) { /* its program dies, twice */
+        stop();
+        start();
+        send_op(WEIR_RES_RESUME, 40);
+        expect_answer(WEIR_RES_EV_RESUMED, 40);
+        expect(BPATH "/state", "2");
+        assert_int_equal(t.connects + t.resumes, 0);
+    }
+    set(FPATH "/state", "1", 5, 2); /* it starts over */
+    step();
+    stop();
+    start();
+    set(FPATH "/state", "4", 5, 2);
+    send_op(WEIR_RES_RESUME, 40);
+    expect(BPATH "/state", "4");
+    assert_int_equal(t.connects, 1);
+    stop();
+}
+
 static void test_directory_that_is_gone_stays_gone(void **state)
 {
     (void)state;
@@ -447,6 +475,7 @@ int main(void)
         T(test_frontend_that_waits_is_resumed),
         T(test_frontend_that_moved_on_is_followed),
         T(test_device_the_predecessor_had_not_begun_is_new),
+        T(test_rings_of_a_stale_frontend_stay_untouched),
         T(test_directory_that_is_gone_stays_gone),
         T(test_detach_that_was_under_way_ends),
         T(test_second_resume_of_a_device_is_refused),
