@@ -334,6 +334,31 @@ static void test_reconnect(void **state)
     assert_int_equal(net_world_free(w), 0);
 }
 
+/* Xen's, for one: the log is ordinary memory there. */
+static void test_port_that_keeps_nothing(void **state)
+{
+    struct net_world *w = net_world_new();
+    struct weir_port_ops ops = *w->back->ops;
+    const struct weir_port_ops *all = w->back->ops;
+    struct net_guest *g = net_world_vif(w, 0, NULL);
+    (void)state;
+    ops.keep = NULL;
+    ops.forget_kept = NULL;
+    w->back->ops = &ops;
+    struct weir_netfront *nf = net_world_connect(w, 0, NULL);
+    net_fill(out, 1500, 7);
+    send_one(nf, out, 1500, 2);
+    assert_int_equal(net_tap_read(g->tap, in), 1500);
+    net_tap_write(g->tap, out, 1500);
+    assert_int_equal(net_recv(nf, in, sizeof(in), NULL), 1500);
+    assert_int_equal(net_check(in, 1500, 7), 0);
+    assert_int_equal(weir_fake_calls(w->back, WEIR_FAKE_KEEP), 0);
+    weir_netfront_close(nf);
+    net_world_step(w);
+    w->back->ops = all;
+    assert_int_equal(net_world_free(w), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +375,7 @@ int main(void)
         cmocka_unit_test(test_multicast),
         cmocka_unit_test(test_queues),
         cmocka_unit_test(test_reconnect),
+        cmocka_unit_test(test_port_that_keeps_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
