@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "backends/common/crash_point.h"
-#include "backends/common/kept.h"
 #include "backends/common/qthread.h"
 #include "backends/common/stats.h"
 #include "hypervisor/client/process.h"
@@ -201,31 +200,19 @@ int weir_backend_serve(const struct weir_backend_program *prog,
     return err == 0 ? 0 : fail(prog, "registry connection", err);
 }
 
-static int stats_page(struct weir_port *p, void **page)
-{
-    bool found; /* weir_stats_take_over looks at the page itself */
-
-    if (p->ops->keep != NULL)
-        return p->ops->keep(p, WEIR_KEPT_STATS, 1, page, &found);
-    return p->ops->alloc_pages(p, 1, page);
-}
-
 /* The registry and the statistics page are weir-hv's. */
 static int serve(const struct weir_backend_program *prog,
                  struct weir_process *process, struct weir_backend_config *cfg)
 {
     static struct weir_xs xs;
-    void *page;
+    bool shown;
     int err = weir_xs_open_ring(&xs, cfg->port);
 
     if (err != 0)
         return fail(prog, "registry ring", err);
     cfg->xs = &xs;
-    err = stats_page(cfg->port, &page);
-    if (err != 0)
-        return fail(prog, "statistics page", err);
-    cfg->stats = page;
-    err = weir_process_set_stats(process, page);
+    cfg->stats = weir_stats_open(cfg->port, &shown);
+    err = shown ? weir_process_set_stats(process, cfg->stats) : 0;
     if (err != 0)
         return fail(prog, "publishing the statistics page", err);
     return weir_backend_serve(prog, cfg);

@@ -1,11 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "backends/common/stats.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "backends/common/kept.h"
 #include "backends/common/resource_abi.h"
 
 _Static_assert(sizeof(struct weir_stats_page) <= 4096, "one page");
+
+struct weir_stats_page *weir_stats_open(struct weir_port *port, bool *shown)
+{
+    static struct weir_stats_page hidden;
+    char line[120];
+    void *page;
+    bool found; /* weir_stats_take_over looks at the page itself */
+    int err = port->ops->keep != NULL
+                  ? port->ops->keep(port, WEIR_KEPT_STATS, 1, &page, &found)
+                  : port->ops->alloc_pages(port, 1, &page);
+
+    *shown = err == 0;
+    if (err == 0)
+        return page;
+    snprintf(line, sizeof(line),
+             "statistics page: %s: none are shown until this domain is "
+             "started again",
+             strerror(-err));
+    port->ops->log(port, WEIR_LOG_WARN, line);
+    return &hidden;
+}
 
 void weir_stats_init(struct weir_stats_page *page, uint64_t now_ns)
 {

@@ -9,8 +9,13 @@
 
 #include "backends/common/stats_abi.h"
 #include "ring/barrier.h"
+#include "ring/port.h"
 
 void weir_stats_init(struct weir_stats_page *page, uint64_t now_ns);
+/* The page of this program, one at a time: kept where that can be.  *shown:
+ * others may be told of it.  What a predecessor left may stand in the way of
+ * that; then it is ordinary memory, for devices come first. */
+struct weir_stats_page *weir_stats_open(struct weir_port *port, bool *shown);
 /* A page that may be a predecessor's, whose counters then go on. */
 void weir_stats_take_over(struct weir_stats_page *page, uint64_t now_ns);
 /* The slot a predecessor had for this device, or a new one; NULL when all

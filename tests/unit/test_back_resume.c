@@ -427,6 +427,44 @@ static void test_counters_go_on_and_those_of_lost_devices_end(void **state)
     assert_int_equal(t.stats.dev[3].cls, 0);
 }
 
+/* A predecessor's key may be of another size, and it may have used up all there
+ * is: that ends with RESUMED at the latest. */
+static void test_statistics_are_not_worth_a_domain(void **state)
+{
+    struct weir_stats_page *page;
+    bool shown, found;
+    void *p;
+
+    (void)state;
+    page = weir_stats_open(t.port, &shown);
+    assert_true(shown);
+    page->started_ns = 77;
+    weir_fake_domain_revive(t.port);
+    page = weir_stats_open(t.port, &shown);
+    assert_true(shown);
+    assert_int_equal(page->started_ns, 77);
+    t.port->ops->free_pages(t.port, page, 1);
+    assert_int_equal(t.port->ops->keep(t.port, WEIR_KEPT_STATS, 2, &p, &found),
+                     0);
+    weir_fake_domain_revive(t.port);
+    page = weir_stats_open(t.port, &shown);
+    assert_false(shown);
+    weir_stats_take_over(page, 5);
+    assert_int_equal(page->started_ns, 5);
+    start();
+    send_op(WEIR_RES_RESUMED, 1);
+    stop();
+    assert_ptr_not_equal(weir_stats_open(t.port, &shown), page);
+    assert_true(shown);
+    weir_fake_fail(t.port, WEIR_FAKE_KEEP, 0, 1, ENOMEM);
+    assert_ptr_equal(weir_stats_open(t.port, &shown), page);
+    assert_false(shown);
+    weir_fake_domain_revive(t.port);
+    start();
+    send_op(WEIR_RES_RESUMED, 1);
+    stop();
+}
+
 static void test_kept_pages_are_found_once_and_else_forgotten(void **state)
 {
     uint8_t *p, *again;
@@ -481,6 +519,7 @@ int main(void)
         T(test_second_resume_of_a_device_is_refused),
         T(test_heartbeat_is_answered_with_its_number),
         T(test_counters_go_on_and_those_of_lost_devices_end),
+        T(test_statistics_are_not_worth_a_domain),
         T(test_kept_pages_are_found_once_and_else_forgotten),
         T(test_head_of_another_build_is_not_taken),
     };
