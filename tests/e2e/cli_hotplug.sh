@@ -92,7 +92,7 @@ w block-detach web xvda || die "detach the disk in use"
 [ "$(disks)" = "" ] || die "the disk stays"
 [ "$(state disk)/$(state net)" = running/running ] || die "a driver domain died"
 # What a guest does without its disk is its own affair.
-is_gone web || w destroy web || die destroy
+is_gone web || w destroy web 2>/dev/null || is_gone web || die destroy
 until_ok 5 is_gone web || die "the guest stays"
 w create "$dir/web.cfg" >/dev/null || die "the same guest again"
 until_ok 10 fetch || die "the new guest does not serve"
