@@ -2,10 +2,11 @@
 # ends with "N passed, N failed, N skipped".
 
 $(call helper,kvm_caps,tests/lab/kvm_caps.c,)
+$(call helper,steady,tests/lab/steady.c,)
 $(call script,tests/lab/run_test.sh)
 
-LABS := host linux drivervm
-LAB_PROGRAMS := $(patsubst %,$(B)/tests/%,webguest kvm_caps hv_puppet \
+LABS := host linux drivervm restart
+LAB_PROGRAMS := $(patsubst %,$(B)/tests/%,webguest kvm_caps steady hv_puppet \
 	hv_domains hv_events hv_grant_ends hv_grants test_dd_host \
 	test_dd_sandbox test_hv_held test_pagewin test_verify)
 LABS += xen
@@ -14,6 +15,8 @@ LAB_PROGRAMS += $(patsubst %,$(B)/guests/%.elf,example webguest runtime_test)
 # A lab's parts: its script's first argument.
 LAB_PARTS_linux := s k
 LAB_PARTS_drivervm := stock weir
+# How often each driver domain is killed.
+LAB_PARTS_restart := $(or $(N),100)
 
 # The order in which `make labs` begins them: long ones first, and those that
 # build KVM when the machine is a new one not both at the same time.
@@ -36,4 +39,5 @@ $(LABS:%=lab-%-run): all $(LAB_PROGRAMS)
 ## lab-bench       bench_vm on a stock Debian kernel; good for ratios only
 ## lab-linux       a stock Debian guest, without and with KVM's Xen support
 ## lab-drivervm    a stock driver VM serves a stock guest; then Weir's backends
+## lab-restart     a stock Debian guest, its driver domains killed N (100) times
 ## lab-xen         real Xen: both backends for a stock PV guest; an own PVH guest
