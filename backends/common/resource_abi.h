@@ -102,7 +102,9 @@ enum weir_res_event_type {
     WEIR_RES_EV_ATTACHED = 2, /* resources taken; seq echoed */
     WEIR_RES_EV_ERROR = 3,    /* text says why; seq echoed or 0 */
     WEIR_RES_EV_DETACHED = 4, /* released, descriptors closed */
-    WEIR_RES_EV_PONG = 5,     /* seq echoed */
+    /* seq echoed; or unasked, with seq 0, each second that the control thread
+     * waits for a device's I/O to end. */
+    WEIR_RES_EV_PONG = 5,
     WEIR_RES_EV_RESUMED = 6,  /* of RESUME: it is served again; seq echoed */
 };
 
