@@ -16,7 +16,7 @@ LAB_PROGRAMS += $(patsubst %,$(B)/guests/%.elf,example webguest runtime_test)
 LAB_PARTS_linux := s k
 LAB_PARTS_drivervm := stock weir
 # How often each driver domain is killed.
-LAB_PARTS_restart := $(or $(N),100)
+LAB_PARTS_restart = $(if $(filter file undefined,$(origin N)),100,$(N))
 
 # The order in which `make labs` begins them: long ones first, and those that
 # build KVM when the machine is a new one not both at the same time.
