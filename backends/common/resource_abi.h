@@ -105,7 +105,7 @@ enum weir_res_event_type {
     /* seq echoed; or unasked, with seq 0, each second that the control thread
      * waits for a device's I/O to end. */
     WEIR_RES_EV_PONG = 5,
-    WEIR_RES_EV_RESUMED = 6,  /* of RESUME: it is served again; seq echoed */
+    WEIR_RES_EV_RESUMED = 6, /* of RESUME: it is served again; seq echoed */
 };
 
 struct weir_resource_event {
