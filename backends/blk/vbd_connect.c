@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "backends/blk/queue.h"
@@ -24,56 +23,25 @@ static struct weir_vbd *vbd_of(struct weir_back_dev *dev)
 
 /* ---- the log's memory ---- */
 
-static int new_run(struct weir_vbd *v, uint64_t key, unsigned pages, void **out)
-{
-    struct weir_port *p = v->back.port;
-    int err = v->back.resume ? weir_kept_find(p, key, pages, out)
-                             : weir_kept_make(p, key, pages, out);
-
-    if (err == 0 && *out == NULL) { /* this platform keeps nothing */
-        *out = aligned_alloc(WEIR_PAGE_SIZE, (size_t)pages * WEIR_PAGE_SIZE);
-        err = *out != NULL ? 0 : -ENOMEM;
-        if (err == 0)
-            memset(*out, 0, (size_t)pages * WEIR_PAGE_SIZE);
-    }
-    if (err == -ENOENT)
-        weir_vbd_refuse(v, err,
-                        "the log of requests in flight is missing: connect the "
-                        "frontend again");
-    else if (err != 0)
-        weir_vbd_refuse(v, err,
-                        "log of requests in flight, %u pages: %s: raise "
-                        "memory= of the driver domain",
-                        pages, strerror(-err));
-    return err;
-}
-
-static void free_run(struct weir_vbd *v, void *run, unsigned pages)
-{
-    if (v->back.port->ops->keep != NULL)
-        weir_kept_free(v->back.port, run, pages);
-    else
-        free(run);
-}
-
 static void free_log(struct weir_vbd *v)
 {
     if (v->log == NULL)
         return;
     for (unsigned i = 0; i < WEIR_BLK_QUEUES; i++)
-        if (v->entries[i] != NULL)
-            free_run(v, v->entries[i], 1u << v->log->order);
+        weir_kept_close(&v->back, v->entries[i], 1u << v->log->order);
     memset(v->entries, 0, sizeof(v->entries));
-    free_run(v, v->log, 1);
+    weir_kept_close(&v->back, v->log, 1);
     v->log = NULL;
 }
 
 static int new_entries(struct weir_vbd *v, unsigned i)
 {
-    return new_run(v,
-                   weir_blk_log_key_queue(v->back.frontend, v->back.devid, i,
-                                          v->log->order),
-                   1u << v->log->order, (void **)&v->entries[i]);
+    unsigned order = v->log->order;
+    uint64_t key =
+        weir_blk_log_key_queue(v->back.frontend, v->back.devid, i, order);
+
+    return weir_kept_open(&v->back, key, 1u << order, "requests",
+                          (void **)&v->entries[i]);
 }
 
 /* ---- what the frontend says ---- */
@@ -171,12 +139,13 @@ static int take_log(struct weir_vbd *v)
 
 static int open_log(struct weir_vbd *v)
 {
-    int err = new_run(v, weir_blk_log_key_page(v->back.frontend, v->back.devid),
-                      1, (void **)&v->log);
+    struct weir_back_dev *d = &v->back;
+    int err = weir_kept_open(d, weir_blk_log_key_page(d->frontend, d->devid), 1,
+                             "requests", (void **)&v->log);
 
     if (err != 0)
         return err;
-    return v->back.resume ? take_log(v) : begin_log(v);
+    return d->resume ? take_log(v) : begin_log(v);
 }
 
 /* ---- queues ---- */

@@ -47,6 +47,16 @@ int weir_kept_find(struct weir_port *port, uint64_t key, unsigned pages,
 /* first may be NULL. */
 void weir_kept_free(struct weir_port *port, void *first, unsigned pages);
 
+struct weir_back_dev;
+
+/* A run of a device's log: for a connection that is resumed its predecessor's,
+ * else a fresh one; ordinary memory where nothing can be kept.  what: is in
+ * flight.  On failure dev->error says why. */
+int weir_kept_open(struct weir_back_dev *dev, uint64_t key, unsigned pages,
+                   const char *what, void **out);
+/* run may be NULL. */
+void weir_kept_close(struct weir_back_dev *dev, void *run, unsigned pages);
+
 /* All but ready, which weir_kept_ready sets. */
 void weir_kept_head_set(struct weir_kept_head *h, uint32_t magic,
                         uint32_t version, uint32_t bytes);

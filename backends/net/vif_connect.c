@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PART_PAGE 0xffu /* of the keys (kept.h); queues: their numbers */
@@ -26,32 +25,7 @@ static int new_run(struct weir_vif *vif, unsigned part, unsigned pages,
     struct weir_back_dev *dev = &vif->dev;
     uint64_t key =
         weir_kept_key(WEIR_RES_VIF, dev->frontend, dev->devid, (uint8_t)part);
-    int ret = dev->resume ? weir_kept_find(dev->port, key, pages, out)
-                          : weir_kept_make(dev->port, key, pages, out);
-    if (!ret && !*out) { /* this platform keeps nothing */
-        *out = aligned_alloc(WEIR_PAGE_SIZE, (size_t)pages * WEIR_PAGE_SIZE);
-        ret = *out ? 0 : -ENOMEM;
-        if (*out)
-            memset(*out, 0, (size_t)pages * WEIR_PAGE_SIZE);
-    }
-    if (ret == -ENOENT)
-        snprintf(dev->error, sizeof(dev->error),
-                 "the log of frames in flight is missing: connect the frontend "
-                 "again");
-    else if (ret)
-        snprintf(dev->error, sizeof(dev->error),
-                 "log of frames in flight, %u pages: %s: raise memory= of the "
-                 "driver domain",
-                 pages, strerror(-ret));
-    return ret;
-}
-
-static void free_run(struct weir_vif *vif, void *run, unsigned pages)
-{
-    if (vif->dev.port->ops->keep)
-        weir_kept_free(vif->dev.port, run, pages);
-    else
-        free(run);
+    return weir_kept_open(dev, key, pages, "frames", out);
 }
 
 /* ---- what the frontend says ---- */
@@ -266,12 +240,10 @@ void weir_vif_go(struct weir_back_dev *dev)
 /* Whoever comes after us finds the page gone first. */
 static void free_log(struct weir_vif *vif)
 {
-    if (vif->log)
-        free_run(vif, vif->log, 1);
+    weir_kept_close(&vif->dev, vif->log, 1);
     vif->log = NULL;
     for (unsigned i = 0; i < WEIR_VIF_QUEUES; i++) {
-        if (vif->queue_log[i])
-            free_run(vif, vif->queue_log[i], WEIR_NET_LOG_QUEUE_PAGES);
+        weir_kept_close(&vif->dev, vif->queue_log[i], WEIR_NET_LOG_QUEUE_PAGES);
         vif->queue_log[i] = NULL;
     }
 }
