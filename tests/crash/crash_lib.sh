@@ -159,17 +159,6 @@ steps_begin() {
     [ -s "$dir/points" ] || die "no points to die at in $backend-steps"
 }
 
-# One death, while the guests connect.
-first_step() { # STEP SEED
-    printf '%d\n' "$1" 0 >&9
-    CRASH_WATCH=1 batch 1 "$2" "$program"
-}
-
-lines() { # addresses to the lines of their calls
-    while read -r p; do printf '%x\n' $((0x$p - 1)); done |
-        addr2line -se "$dir/step/program" | sed 's/ (discr.*//' | sort -u
-}
-
 # Then at the first ones again, each after one that dies in the middle of
 # requests.
 AGAIN=12
@@ -193,13 +182,6 @@ lines() { # addresses to the lines of their calls
     while read -r p; do printf '%x\n' $((0x$p - 1)); done |
         addr2line -se "$dir/step/program" | sed 's/ (discr.*//' | sort -u
 }
-
-# Then at the first ones again, when requests are in flight.
-steps() { # LAST SEED
-    { seq "$1"; seq "$AGAIN"; echo 0; } >&9
-    CRASH_WATCH=1 batch $(($1 + AGAIN)) "$2" "$program"
-}
-AGAIN=12
 
 # Each line of the request path that has a point was died at, but those that
 # these guests don't lead to: unreached prints them.

@@ -84,5 +84,8 @@ void load_check(struct load *l, const struct load_slot *s);
 int load_submit(struct load *l, struct load_slot *s);
 int load_submit_read(struct load *l, struct load_slot *s, uint64_t first,
                      uint64_t n);
+/* Nothing when a sector of it is being written. */
+int load_submit_write(struct load *l, struct load_slot *s, uint64_t first,
+                      uint64_t n);
 
 #endif

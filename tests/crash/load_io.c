@@ -157,8 +157,8 @@ static bool lock(struct load *l, uint64_t first, uint64_t n)
     return true;
 }
 
-static int submit_write(struct load *l, struct load_slot *s, uint64_t first,
-                        uint64_t n)
+int load_submit_write(struct load *l, struct load_slot *s, uint64_t first,
+                      uint64_t n)
 {
     if (!lock(l, first, n))
         return 0;
@@ -264,6 +264,6 @@ int load_submit(struct load *l, struct load_slot *s)
     if (what < 10 && l->info.discard)
         return submit_discard(l, s);
     if (what < 53)
-        return submit_write(l, s, first, n);
+        return load_submit_write(l, s, first, n);
     return load_submit_read(l, s, first, n);
 }

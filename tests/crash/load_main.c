@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * crash_load [--seed N] [--queues N] [--order N] [--sectors N] [--depth N]
- * [--persistent 0]: a process domain that reads, writes, flushes and discards
- * its first disk (sector.h) until the host says stop, then reads all of it.
- * The end of its log are the gaps between answers, and one line of counts.
+ * [--persistent 0] [--fill 1]: a process domain that reads, writes, flushes and
+ * discards its first disk (sector.h) until the host says stop, then reads all
+ * of it. The end of its log are the gaps between answers, and one line of
+ * counts.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -132,6 +133,19 @@ static void run(struct load *l, unsigned max_depth)
         }
     }
     drain(l);
+}
+
+/* So that a read in the wrong place is seen from the start. */
+static void fill(struct load *l)
+{
+    uint64_t n;
+
+    for (uint64_t at = 0; at < l->at.n && l->busy == 0; at += n) {
+        n = l->at.n - at < LOAD_SECTORS ? l->at.n - at : LOAD_SECTORS;
+        if (load_submit_write(l, &l->slot[0], at, n) != 0)
+            return;
+        drain(l);
+    }
 }
 
 /* Everything once more, with nothing else under way. */
@@ -266,6 +280,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "crash_load: start: error %d\n", err);
         return 2;
     }
+    if (option(argc, argv, "--fill", 0) != 0)
+        fill(&l);
     run(&l, depth < LOAD_SLOTS ? depth : LOAD_SLOTS);
     if (!bad(&l))
         read_all(&l);
