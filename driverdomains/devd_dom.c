@@ -7,13 +7,11 @@
 #include "driverdomains/devd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -290,32 +288,6 @@ static int attach_all(struct weir_dom *dom, struct prepared *p,
                 dom->created_ns + 2 * WEIR_VM_ATTACH_MS * 1000000ull;
         rc = weir_dev_attach(dom, dev, where, why);
     }
-    return rc;
-}
-
-int weir_dom_start_process(struct weir_dom *dom, int hv_fd,
-                           struct weir_refusal *why)
-{
-    int pair[2] = {-1, -1}, rc = 0;
-
-    if (dom->cfg.driver_domain &&
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
-        return weir_refuse(why, -errno, "name", "resource channel: %s",
-                           strerror(errno));
-    if (pair[0] >= 0) {
-        /* A domain that does not read must not hold the manager up. */
-        fcntl(pair[0], F_SETFL, O_NONBLOCK);
-        rc = weir_source_add(dom->devd, &dom->res_src, pair[0],
-                             weir_backend_event);
-        if (rc) {
-            weir_refuse(why, rc, "name", "resource channel: %s", strerror(-rc));
-            close(pair[0]);
-        }
-    }
-    if (rc == 0)
-        rc = weir_dom_start(dom, hv_fd, pair[1], why);
-    if (pair[1] >= 0)
-        close(pair[1]);
     return rc;
 }
 

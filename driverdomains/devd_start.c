@@ -7,9 +7,11 @@
 #include "driverdomains/sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define MIB (1024ull * 1024)
@@ -106,5 +108,31 @@ int weir_dom_start(struct weir_dom *dom, int hv_fd, int resource_fd,
     if (rc)
         weir_refuse(why, rc, "kernel", "%s: cannot start: %s: %s",
                     dom->cfg.kernel, what, strerror(-rc));
+    return rc;
+}
+
+int weir_dom_start_process(struct weir_dom *dom, int hv_fd,
+                           struct weir_refusal *why)
+{
+    int pair[2] = {-1, -1}, rc = 0;
+
+    if (dom->cfg.driver_domain &&
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+        return weir_refuse(why, -errno, "name", "resource channel: %s",
+                           strerror(errno));
+    if (pair[0] >= 0) {
+        /* A domain that does not read must not hold the manager up. */
+        fcntl(pair[0], F_SETFL, O_NONBLOCK);
+        rc = weir_source_add(dom->devd, &dom->res_src, pair[0],
+                             weir_backend_event);
+        if (rc) {
+            weir_refuse(why, rc, "name", "resource channel: %s", strerror(-rc));
+            close(pair[0]);
+        }
+    }
+    if (rc == 0)
+        rc = weir_dom_start(dom, hv_fd, pair[1], why);
+    if (pair[1] >= 0)
+        close(pair[1]);
     return rc;
 }
