@@ -22,12 +22,13 @@ uint64_t weir_blk_log_key_queue(domid_t frontend, uint32_t devid,
                          (uint8_t)(order << 4 | queue));
 }
 
-int weir_blk_log_check(const struct weir_blk_log_page *page)
+int weir_blk_log_check(const struct weir_blk_log_page *page,
+                       unsigned max_queues)
 {
     if (!weir_kept_head_ok(&page->head, WEIR_BLK_LOG_MAGIC,
                            WEIR_BLK_LOG_VERSION, sizeof(*page)) ||
-        page->queues < 1 || page->queues > WEIR_BLK_LOG_QUEUES ||
-        page->order > 4 || page->persistent > 1)
+        page->queues < 1 || page->queues > max_queues || page->order > 4 ||
+        page->persistent > 1)
         return -EPROTO;
     return 0;
 }

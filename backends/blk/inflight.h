@@ -66,8 +66,10 @@ struct weir_blk_log {
     uint64_t taken, replied; /* so far */
 };
 
-/* Does what a predecessor left tell of a connection?  0, -EPROTO. */
-int weir_blk_log_check(const struct weir_blk_log_page *page);
+/* Does what a predecessor left tell of a connection?  max_queues: of the
+ * device.  0, -EPROTO. */
+int weir_blk_log_check(const struct weir_blk_log_page *page,
+                       unsigned max_queues);
 
 /* log->entry, words, n are set and hold what a predecessor left.  order gets
  * the live entries' numbers, as they were taken; log goes on behind them.

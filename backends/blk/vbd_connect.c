@@ -125,7 +125,7 @@ static int begin_log(struct weir_vbd *v)
  * nodes may say anything by now. */
 static int take_log(struct weir_vbd *v)
 {
-    int err = weir_blk_log_check(v->log);
+    int err = weir_blk_log_check(v->log, weir_vbd_max_queues(v));
 
     if (err != 0) {
         return weir_vbd_refuse(v, err,

@@ -8,11 +8,12 @@ _Static_assert(sizeof(struct weir_net_log_queue) <=
                    WEIR_NET_LOG_QUEUE_PAGES * WEIR_PAGE_SIZE,
                "a queue's run");
 
-int weir_net_log_check(const struct weir_net_log_page *page)
+int weir_net_log_check(const struct weir_net_log_page *page,
+                       unsigned max_queues)
 {
     if (!weir_kept_head_ok(&page->head, WEIR_NET_LOG_MAGIC,
                            WEIR_NET_LOG_VERSION, sizeof(*page)) ||
-        page->queues < 1 || page->queues > WEIR_NET_LOG_QUEUES ||
+        page->queues < 1 || page->queues > max_queues ||
         page->ctrl.done - page->ctrl.answered > 1)
         return -EPROTO;
     return 0;

@@ -70,8 +70,10 @@ struct weir_net_log_page {
     volatile uint64_t mcast[WEIR_NET_LOG_MCAST]; /* addresses; 0: none */
 };
 
-/* Does what a predecessor left tell of a connection?  0, -EPROTO. */
-int weir_net_log_check(const struct weir_net_log_page *page);
+/* Does what a predecessor left tell of a connection?  max_queues: of the
+ * device.  0, -EPROTO. */
+int weir_net_log_check(const struct weir_net_log_page *page,
+                       unsigned max_queues);
 
 /* Rings (one page at addr) as a predecessor left them, its unfinished work done
  * or put back; false: as new ones.  0, or -EPROTO: it contradicts itself, or

@@ -149,7 +149,7 @@ static int read_config(struct weir_vif *vif)
 static int take_config(struct weir_vif *vif)
 {
     bool *f[FEATURES];
-    if (weir_net_log_check(vif->log)) {
+    if (weir_net_log_check(vif->log, weir_vif_max_queues(vif))) {
         snprintf(vif->dev.error, sizeof(vif->dev.error),
                  "the log of frames in flight contradicts itself: connect the "
                  "frontend again");

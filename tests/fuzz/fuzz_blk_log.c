@@ -27,7 +27,7 @@ static void check_page(const uint8_t *data, size_t size)
 
     memset(&page, 0, sizeof(page));
     memcpy(&page, data, size < sizeof(page) ? size : sizeof(page));
-    if (weir_blk_log_check(&page) != 0)
+    if (weir_blk_log_check(&page, WEIR_BLK_LOG_QUEUES) != 0)
         return;
     check(page.queues >= 1 && page.queues <= WEIR_BLK_LOG_QUEUES);
     check(page.order <= 4 && page.persistent <= 1);

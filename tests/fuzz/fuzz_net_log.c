@@ -151,7 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (i > 37 * WEIR_POOL_MAX)
             break;
     }
-    if (weir_net_log_check(&log_page) == 0) {
+    if (weir_net_log_check(&log_page, WEIR_NET_LOG_QUEUES) == 0) {
         check(log_page.queues >= 1 && log_page.queues <= WEIR_NET_LOG_QUEUES);
         check_ctrl();
     }

@@ -159,22 +159,23 @@ static void test_page_of_another_layout_is_refused(void **state)
     struct weir_blk_log_page page = {.queues = 8, .order = 4};
 
     (void)state;
-    assert_int_equal(weir_blk_log_check(&page), -EPROTO);
+    assert_int_equal(weir_blk_log_check(&page, 8), -EPROTO);
     weir_kept_head_set(&page.head, WEIR_BLK_LOG_MAGIC, WEIR_BLK_LOG_VERSION,
                        sizeof(page));
-    assert_int_equal(weir_blk_log_check(&page), -EPROTO);
+    assert_int_equal(weir_blk_log_check(&page, 8), -EPROTO);
     weir_kept_ready(&page.head);
-    assert_int_equal(weir_blk_log_check(&page), 0);
+    assert_int_equal(weir_blk_log_check(&page, 8), 0);
+    assert_int_equal(weir_blk_log_check(&page, 7), -EPROTO); /* too many */
     page.queues = 9;
-    assert_int_equal(weir_blk_log_check(&page), -EPROTO);
+    assert_int_equal(weir_blk_log_check(&page, 8), -EPROTO);
     page.queues = 0;
-    assert_int_equal(weir_blk_log_check(&page), -EPROTO);
+    assert_int_equal(weir_blk_log_check(&page, 8), -EPROTO);
     page.queues = 1;
     page.order = 5;
-    assert_int_equal(weir_blk_log_check(&page), -EPROTO);
+    assert_int_equal(weir_blk_log_check(&page, 8), -EPROTO);
     page.order = 0;
     page.persistent = 2;
-    assert_int_equal(weir_blk_log_check(&page), -EPROTO);
+    assert_int_equal(weir_blk_log_check(&page, 8), -EPROTO);
 }
 
 static void test_keys_of_runs_differ_with_their_size(void **state)
