@@ -103,6 +103,7 @@ batch() { # KILLS SEED PROGRAM-PATH
     tag=$(w --json info | jq -r .tag)
     until_ok 10 connected || wrong "a guest does not connect: $(w block-list; w network-list)"
     "$B/tests/crash_kill" --state-dir "$S" --domain "$driver" --guest "${guests%% *}" \
+        --other "$(set -- $guests; echo "${2:-}")" \
         --image "${image:-}" --stop "$stop" --kills "$n" --seed "$seed" \
         --delay "${CRASH_DELAY:-30}" --watch "${CRASH_WATCH:-0}" \
         >"$dir/kill.out" 2>"$dir/kill.err" || rc=$?

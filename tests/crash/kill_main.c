@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * crash_kill --state-dir DIR --domain NAME --guest NAME [--image FILE]
- * [--stop COMMAND] --kills N [--seed N] [--delay MS] [--watch 1]: kills the
- * program of the driver domain N times at random points while the guest uses
- * it, looks at the image meanwhile, tells the guest to stop and waits for its
- * end.  With --watch the program dies by itself, and N ends are waited for.
+ * crash_kill --state-dir DIR --domain NAME --guest NAME [--other NAME]
+ * [--image FILE] [--stop COMMAND] --kills N [--seed N] [--delay MS]
+ * [--watch 1]: kills the program of the driver domain N times at random points
+ * while the guests use it, looks at the image meanwhile, tells the guests to
+ * stop and waits for the first one's end.  With --watch the program dies by
+ * itself, and N ends are waited for.
  *
  * Lines: "outage GUEST MANAGER EXIT" in microseconds for each return, then
- * counts.
- * Exit 0: nothing was lost, corrupted or stuck as seen from here.
+ * counts.  Exit 0: nothing was lost, corrupted or stuck as seen from here.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -30,7 +30,7 @@
 #define EARLY_MS 8     /* kills of a program that does not serve yet */
 
 struct killer {
-    const char *state_dir, *image, *domain, *guest, *stop;
+    const char *state_dir, *image, *domain, *guest, *other, *stop;
     unsigned kills, delay_ms;
     bool watch;
     int devd;
@@ -77,12 +77,17 @@ static int fail(const char *what, int err)
     return err;
 }
 
-static bool guest_there(struct killer *k)
+static bool is_running(struct killer *k, const char *guest)
 {
     struct weir_devctl_dominfo g;
 
-    return crash_devd_info(k->devd, k->guest, &g) == 0 &&
-           strcmp(g.state, "running") == 0;
+    return guest[0] == '\0' || (crash_devd_info(k->devd, guest, &g) == 0 &&
+                                strcmp(g.state, "running") == 0);
+}
+
+static bool guest_there(struct killer *k)
+{
+    return is_running(k, k->guest) && is_running(k, k->other);
 }
 
 /* 0: it serves, after as many ends as there should have been. */
@@ -224,7 +229,6 @@ static int run(struct killer *k)
 
 static int finish(struct killer *k)
 {
-    struct weir_devctl_dominfo g;
     uint64_t end = now_us() + END_MS * 1000u;
     int err = k->image[0] != '\0' ? image_check_stop(k->image) : 0;
 
@@ -232,11 +236,9 @@ static int finish(struct killer *k)
         return fail(k->image, err);
     if (k->stop[0] != '\0' && system(k->stop) != 0)
         return fail(k->stop, -EIO);
-    do {
+    while (is_running(k, k->guest) && now_us() < end)
         pause_us(20000);
-        err = crash_devd_info(k->devd, k->guest, &g);
-    } while (err == 0 && strcmp(g.state, "running") == 0 && now_us() < end);
-    if (err == 0 && strcmp(g.state, "running") == 0)
+    if (is_running(k, k->guest))
         return fail("HUNG: the guest does not end", -ETIMEDOUT);
     if (k->image[0] != '\0')
         image_check_all(&k->check);
@@ -262,6 +264,7 @@ int main(int argc, char **argv)
     k.image = option(argc, argv, "--image", "");
     k.domain = option(argc, argv, "--domain", "");
     k.guest = option(argc, argv, "--guest", "");
+    k.other = option(argc, argv, "--other", "");
     k.stop = option(argc, argv, "--stop", "");
     k.kills = (unsigned)atoi(option(argc, argv, "--kills", "0"));
     k.delay_ms = (unsigned)atoi(option(argc, argv, "--delay", "30"));
