@@ -4,7 +4,7 @@
 # to a configuration, which the seed chooses; then at each step of the request
 # path; then without the log, which must be seen.  The last lines are the
 # figures; exit 0 when all is 0.
-KIND=$1 N=${2:-10000} SEED=${3:-$RANDOM$RANDOM}
+KIND=$1 N=${2:-10000} SEED=${3:-$((RANDOM * 32768 + RANDOM))}
 ARGS=("$KIND" "$N" "$SEED")
 . "$(dirname "$0")/crash_lib.sh"
 crash_begin "$KIND"

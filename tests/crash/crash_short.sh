@@ -3,7 +3,7 @@
 # path: nothing is lost, doubled, corrupted or hung, and nothing is left behind.
 # Without its log the same load sees it.  `make crashtest` and `make
 # crashtest-net` are the long ones.
-KIND=${1:-blk} SEED=${2:-$RANDOM$RANDOM}
+KIND=${1:-blk} SEED=${2:-$((RANDOM * 32768 + RANDOM))}
 ARGS=("$KIND" "$SEED")
 . "$(dirname "$0")/crash_lib.sh"
 crash_begin "$KIND"

@@ -24,6 +24,7 @@
 #include "tests/crash/devd_client.h"
 #include "tests/crash/gaps.h"
 #include "tests/crash/image_check.h"
+#include "tests/crash/leaks.h"
 
 #define BACK_MS  15000 /* until it must serve again */
 #define END_MS   90000 /* until the guest must be gone */
@@ -213,17 +214,31 @@ static int watch(struct killer *k)
     return fail("HUNG: it does not come back, or does not die", -ETIMEDOUT);
 }
 
-static int run(struct killer *k)
+static int kill_all(struct killer *k)
 {
-    int err = k->watch ? 0 : wait_back(k);
+    int err = 0;
 
-    if (k->watch)
-        return watch(k);
     while (err == 0 && k->deaths < k->kills) {
         if (!guest_there(k))
             return fail("the guest is gone", -ESRCH);
         err = one_kill(k);
     }
+    return err;
+}
+
+static int run(struct killer *k)
+{
+    struct leaks before;
+    int err = k->watch ? watch(k) : wait_back(k);
+
+    if (err != 0 || k->watch)
+        return err;
+    err = leaks_begin(&before, k->state_dir);
+    if (err != 0)
+        return fail("servers", err);
+    err = kill_all(k);
+    if (err == 0 && leaks_end(&before) != 0)
+        err = -EMFILE;
     return err;
 }
 

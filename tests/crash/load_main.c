@@ -83,7 +83,7 @@ static void serve(struct load *l)
         err = weir_blkfront_poll(l->bf, q);
         n += err;
     }
-    if (err < 0) {
+    if (err < 0 || l->bf->dev.failed != NULL) {
         closed(l, err);
         return;
     }
