@@ -6,6 +6,8 @@
  */
 #include "backends/common/backend_priv.h"
 
+#include <errno.h>
+
 #include "backends/common/stats.h"
 
 static enum weir_xenbus_state own_state(struct weir_back_dev *d)
@@ -29,6 +31,7 @@ static bool is_stale(struct weir_back_dev *d)
 static void connect_again(struct weir_back_slot *s, enum weir_xenbus_state peer)
 {
     struct weir_back_dev *d = s->dev;
+    bool closing = d->state == WEIR_XENBUS_CLOSING;
     int err;
 
     d->error[0] = '\0';
@@ -37,9 +40,15 @@ static void connect_again(struct weir_back_slot *s, enum weir_xenbus_state peer)
     if (err == 0 && d->cls->go != NULL)
         d->cls->go(d);
     d->resume = false;
+    /* Closing after a failure, it has no connection. */
+    if (err == -ENOENT && closing) {
+        d->error[0] = '\0';
+        d->cls->disconnect(d);
+        return;
+    }
     /* A frontend that has not seen Connected yet has nothing in flight: it may
      * have new rings, or the predecessor kept nothing. */
-    if (err != 0 && peer == WEIR_XENBUS_INITIALISED)
+    if (err != 0 && !closing && peer == WEIR_XENBUS_INITIALISED)
         weir_back_act(s, WEIR_XB_REINIT);
     else if (err != 0)
         weir_back_fail_err(s, err);
@@ -56,7 +65,8 @@ bool weir_back_take_over(struct weir_back_slot *s)
     d->state = own;
     d->stats->state = own;
     s->stale_peer = own == WEIR_XENBUS_INIT_WAIT && is_stale(d);
-    if (own == WEIR_XENBUS_CONNECTED &&
+    /* One that is to go is served in Closing, until its frontend has closed. */
+    if ((own == WEIR_XENBUS_CONNECTED || own == WEIR_XENBUS_CLOSING) &&
         weir_xenbus_back_next(own, peer) == WEIR_XB_NONE)
         connect_again(s, peer);
     return true;

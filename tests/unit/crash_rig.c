@@ -186,6 +186,19 @@ static void start(struct rig *r, struct program *p, bool resume)
     weir_backend_give(p->be, &res, NULL, 0);
 }
 
+/* The manager says so to each program. */
+static void detach(struct program *p)
+{
+    const struct weir_resource res = {.magic = WEIR_RES_MAGIC,
+                                      .version = WEIR_RES_VERSION,
+                                      .op = WEIR_RES_DETACH,
+                                      .cls = WEIR_RES_VBD,
+                                      .frontend = 5,
+                                      .devid = 51712};
+
+    RIG_CHECK(weir_backend_give(p->be, &res, NULL, 0) == 0, "no detach");
+}
+
 static void control(struct program *p)
 {
     for (unsigned i = 0; i < 3; i++)
@@ -222,11 +235,21 @@ static bool finished(const struct rig *r)
 
 static void live(struct rig *r, struct program *p)
 {
+    const unsigned last =
+        r->c->detach ? WEIR_XENBUS_CLOSING : WEIR_XENBUS_CONNECTED;
     unsigned idle = 0;
 
     connect_front(r, p);
+    if (r->detached)
+        detach(p);
     while (!finished(r)) {
         bool moved = false;
+
+        if (r->c->detach && !r->detached &&
+            r->front[0].answered > r->c->requests / 3) {
+            r->detached = true;
+            detach(p);
+        }
 
         for (unsigned i = 0; i < r->c->queues; i++)
             moved |= rig_front_step(&r->front[i]);
@@ -238,8 +261,8 @@ static void live(struct rig *r, struct program *p)
                   r->front[0].inflight, r->front[1].inflight);
     }
     control(p);
-    RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_CONNECTED,
-              "the backend is not Connected any more");
+    RIG_CHECK(state_of(r, BPATH "/state") == last,
+              "the backend is not as it was any more");
 }
 
 /* Frontend and backend part in order, and nothing is left of either. */

@@ -36,6 +36,7 @@ struct rig_case {
     uint32_t seed;
     bool again;     /* successors die as well */
     bool early;     /* the frontend does not wait for Connected */
+    bool detach;    /* the device is to go, but its frontend has work to do */
     unsigned spoil; /* bytes of what was kept are changed */
 };
 
@@ -85,6 +86,7 @@ struct rig_front {
 };
 
 struct rig {
+    bool detached;
     const struct rig_case *c;
     struct weir_fake_machine *machine;
     struct weir_fake_store *store;

@@ -292,9 +292,9 @@ static void test_frontend_that_moved_on_is_followed(void **state)
         {"4", "0", "6", 0}, /* its directory is gone */
         {"2", "3", "4", 1}, /* it published its rings */
         {"2", "4", "4", 1}, /* and went straight to Connected */
-        {"2", "1", "2", 0}, {"5", "4", "5", 0}, {"5", "6", "6", 0},
-        {"6", "6", "6", 0}, {"6", "1", "2", 0}, {"1", "1", "2", 0},
-        {"1", "3", "4", 1}, {"9", "1", "2", 0},
+        {"2", "1", "2", 0}, {"5", "6", "6", 0}, {"6", "6", "6", 0},
+        {"6", "1", "2", 0}, {"1", "1", "2", 0}, {"1", "3", "4", 1},
+        {"9", "1", "2", 0},
     };
 
     for (unsigned i = 0; i < sizeof(c) / sizeof(c[0]); i++) {
@@ -376,6 +376,28 @@ static void test_detach_that_was_under_way_ends(void **state)
     expect(BPATH "/state", "6");
     expect_answer(WEIR_RES_EV_DETACHED, 42);
     stop();
+}
+
+/* Its frontend may have much to do before it closes, and is served. */
+static void test_closing_device_goes_on_if_it_was_connected(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        if (i > 0) {
+            assert_int_equal(teardown(state), 0);
+            assert_int_equal(setup(state), 0);
+            t.resume_result = -ENOENT; /* it failed, or closed before */
+        }
+        resume("5", "4");
+        assert_int_equal(t.resumes, 1);
+        assert_int_equal(t.connects, 0);
+        assert_int_equal(t.disconnects, i);
+        expect(BPATH "/state", "5");
+        expect(BPATH "/error", "");
+        expect_answer(WEIR_RES_EV_RESUMED, 40);
+        expect_no_answer();
+        stop();
+    }
 }
 
 static void test_second_resume_of_a_device_is_refused(void **state)
@@ -516,6 +538,7 @@ int main(void)
         T(test_rings_of_a_stale_frontend_stay_untouched),
         T(test_directory_that_is_gone_stays_gone),
         T(test_detach_that_was_under_way_ends),
+        T(test_closing_device_goes_on_if_it_was_connected),
         T(test_second_resume_of_a_device_is_refused),
         T(test_heartbeat_is_answered_with_its_number),
         T(test_counters_go_on_and_those_of_lost_devices_end),

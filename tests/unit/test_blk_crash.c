@@ -153,6 +153,21 @@ static void test_frontend_that_does_not_wait_for_connected(void **state)
         all_points(&c, each(1));
 }
 
+/* It is Closing long before its guest lets go. */
+static void test_device_that_is_to_go(void **state)
+{
+    static const struct rig_case c = {.name = "detached",
+                                      .queues = 2,
+                                      .engine = WEIR_VBD_SYNC,
+                                      .faults = LATE,
+                                      .detach = true,
+                                      .requests = 50,
+                                      .seed = 20};
+
+    (void)state;
+    all_points(&c, each(3));
+}
+
 /* What a dead program leaves may be anything: it may have died of that. */
 static void test_spoilt_log_harms_nobody_else(void **state)
 {
@@ -181,6 +196,7 @@ int main(void)
         cmocka_unit_test(test_limited),
         cmocka_unit_test(test_successors_that_die_too),
         cmocka_unit_test(test_frontend_that_does_not_wait_for_connected),
+        cmocka_unit_test(test_device_that_is_to_go),
         cmocka_unit_test(test_spoilt_log_harms_nobody_else),
     };
 
