@@ -228,12 +228,16 @@ static int kill_all(struct killer *k)
 
 static int run(struct killer *k)
 {
+    struct weir_devctl_dominfo store;
     struct leaks before;
     int err = k->watch ? watch(k) : wait_back(k);
 
     if (err != 0 || k->watch)
         return err;
-    err = leaks_begin(&before, k->state_dir);
+    err = crash_devd_info(k->devd, "xenstored", &store);
+    if (err == 0)
+        err = leaks_begin(&before, k->state_dir, (int)store.pid,
+                          (domid_t)k->info.domid);
     if (err != 0)
         return fail("servers", err);
     err = kill_all(k);

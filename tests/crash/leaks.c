@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -14,31 +15,22 @@
 #define STEP_NS 20000000
 #define MAPS    4 /* of malloc and stacks, which come and go */
 
-static const struct {
-    const char *name, *socket;
-} servers[LEAKS_SERVERS] = {
-    {"weir-hv", "hv.sock"},
-    {"weir-devd", "devd.sock"},
-    {"weir-xenstored", "xenstored.sock"},
-};
+static const char *const names[LEAKS_SERVERS] = {"weir-hv", "weir-devd",
+                                                 "weir-xenstored"};
 
 static int server_pid(const char *state_dir, const char *socket_name)
 {
     struct sockaddr_un a = {.sun_family = AF_UNIX};
     struct ucred cred = {0};
     socklen_t len = sizeof(cred);
-    static const int types[] = {SOCK_SEQPACKET, SOCK_STREAM};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
+    if (fd < 0)
+        return -errno;
     snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", state_dir, socket_name);
-    for (unsigned i = 0; i < 2 && cred.pid == 0; i++) {
-        int fd = socket(AF_UNIX, types[i] | SOCK_CLOEXEC, 0);
-
-        if (fd < 0)
-            return -errno;
-        if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
-            getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
-        close(fd);
-    }
+    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
+    close(fd);
     return cred.pid > 0 ? cred.pid : -ECONNREFUSED;
 }
 
@@ -85,16 +77,35 @@ static void count(struct leaks *l, unsigned i)
     l->maps[i] = lines(l->pid[i]);
 }
 
-int leaks_begin(struct leaks *l, const char *state_dir)
+static void count_domain(struct leaks *l, unsigned i)
 {
-    for (unsigned i = 0; i < LEAKS_SERVERS; i++) {
-        l->pid[i] = server_pid(state_dir, servers[i].socket);
-        if (l->pid[i] < 0)
-            return l->pid[i];
-    }
-    nap(); /* the connection made for it is gone then */
+    if (weir_hvctl_info(l->hv, l->domid[i], &l->dom[i]) != 0)
+        memset(&l->dom[i], 0xff, sizeof(l->dom[i]));
+}
+
+int leaks_begin(struct leaks *l, const char *state_dir, int xenstored,
+                domid_t driver)
+{
+    char path[128];
+    int err;
+
+    l->pid[0] = server_pid(state_dir, "hv.sock");
+    l->pid[1] = server_pid(state_dir, "devd.sock");
+    l->pid[2] = xenstored;
+    l->domid[0] = 1;
+    l->domid[1] = driver;
+    for (unsigned i = 0; i < LEAKS_SERVERS; i++)
+        if (l->pid[i] <= 0)
+            return -ESRCH;
+    snprintf(path, sizeof(path), "%s/hv.sock", state_dir);
+    err = weir_hvctl_open(path, &l->hv);
+    if (err != 0)
+        return err;
+    nap(); /* connections made for this are gone then */
     for (unsigned i = 0; i < LEAKS_SERVERS; i++)
         count(l, i);
+    for (unsigned i = 0; i < LEAKS_DOMAINS; i++)
+        count_domain(l, i);
     return 0;
 }
 
@@ -105,24 +116,53 @@ static bool grew(const struct leaks *l, struct leaks *now, unsigned i)
            now->maps[i] > l->maps[i] + MAPS;
 }
 
-unsigned leaks_end(const struct leaks *l)
+static bool domain_grew(const struct leaks *l, struct leaks *now, unsigned i)
+{
+    count_domain(now, i);
+    return now->dom[i].frames > l->dom[i].frames ||
+           now->dom[i].ports > l->dom[i].ports ||
+           now->dom[i].grants_active > l->dom[i].grants_active;
+}
+
+static unsigned look(const struct leaks *l, bool tell)
 {
     struct leaks now = *l;
     unsigned n = 0;
 
-    for (unsigned i = 0; i < LEAKS_SERVERS; i++) {
-        unsigned tries = 0;
+    for (unsigned i = 0; i < LEAKS_SERVERS; i++)
+        if (grew(l, &now, i)) {
+            n++;
+            if (tell)
+                fprintf(stderr,
+                        "crash_kill: LEFT: %s has %u descriptors, %u threads, "
+                        "%u mappings; before the kills %u, %u, %u\n",
+                        names[i], now.fds[i], now.tasks[i], now.maps[i],
+                        l->fds[i], l->tasks[i], l->maps[i]);
+        }
+    for (unsigned i = 0; i < LEAKS_DOMAINS; i++)
+        if (domain_grew(l, &now, i)) {
+            n++;
+            if (tell)
+                fprintf(stderr,
+                        "crash_kill: LEFT: domain %u has %u frames, %u ports, "
+                        "%u grants; before the kills %u, %u, %u\n",
+                        now.domid[i], (unsigned)now.dom[i].frames,
+                        (unsigned)now.dom[i].ports,
+                        (unsigned)now.dom[i].grants_active,
+                        (unsigned)l->dom[i].frames, (unsigned)l->dom[i].ports,
+                        (unsigned)l->dom[i].grants_active);
+        }
+    return n;
+}
 
-        while (grew(l, &now, i) && ++tries < TRIES)
-            nap();
-        if (tries < TRIES)
-            continue;
-        n++;
-        fprintf(stderr,
-                "crash_kill: LEFT: %s has %u descriptors, %u threads, %u "
-                "mappings; before the kills %u, %u, %u\n",
-                servers[i].name, now.fds[i], now.tasks[i], now.maps[i],
-                l->fds[i], l->tasks[i], l->maps[i]);
+unsigned leaks_end(const struct leaks *l)
+{
+    unsigned n = look(l, false);
+
+    for (unsigned tries = 0; n != 0 && tries < TRIES; tries++) {
+        nap();
+        n = look(l, tries + 1 == TRIES);
     }
+    weir_hvctl_close(l->hv);
     return n;
 }
