@@ -19,4 +19,4 @@ $(call test,test_xenbus_dev,tests/unit/test_xenbus_dev.c,weir-front weir-back \
 	$(XS_TEST_LIBS) weir-fakeport weir-ring)
 
 $(call test,test_back_resume,tests/unit/test_back_resume.c,weir-back \
-	$(XS_TEST_LIBS) weir-fakeport weir-ring)
+	$(XS_TEST_LIBS) weir-fakeport weir-hvclient weir-ring,$$(HVCLIENT_LIBS))

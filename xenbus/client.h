@@ -62,6 +62,12 @@ struct weir_xs {
     uint8_t out[WEIR_XS_HDR_SIZE + WEIR_XS_PAYLOAD_MAX];
 };
 
+/* Why no request can be answered any more, or 0. */
+static inline int weir_xs_broken(const struct weir_xs *xs)
+{
+    return xs->broken;
+}
+
 typedef uint32_t weir_xs_tx; /* 0: no transaction */
 
 int weir_xs_open(struct weir_xs *xs, const struct weir_xs_transport *t,

@@ -212,6 +212,8 @@ void weir_back_follow(struct weir_back_slot *s)
     for (unsigned i = 0; i < STEPS; i++) {
         enum weir_xenbus_state peer = weir_back_frontend_state(s->dev);
 
+        if (weir_xs_broken(s->dev->xs)) /* nobody knows; the program ends */
+            return;
         if (detached(s, peer)) {
             disconnect(s);
             set_state(s->dev, WEIR_XENBUS_CLOSED);

@@ -60,6 +60,8 @@ bool weir_back_take_over(struct weir_back_slot *s)
     enum weir_xenbus_state own = own_state(d);
     enum weir_xenbus_state peer = weir_back_frontend_state(d);
 
+    if (weir_xs_broken(d->xs)) /* nobody knows; the program ends */
+        return true;
     if (own <= WEIR_XENBUS_INITIALISING)
         return false;
     d->state = own;

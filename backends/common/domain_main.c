@@ -195,6 +195,9 @@ int weir_backend_serve(const struct weir_backend_program *prog,
         return fail(prog, "watching the registry", err);
     weir_qpool_on_wait(cfg->pool, weir_backend_alive, running);
     err = weir_backend_run(running);
+    /* A successor goes on where this ends, as if it had been killed. */
+    if (err != 0 && cfg->port->ops->keep != NULL)
+        return fail(prog, "registry connection", err);
     weir_backend_free(running);
     running = NULL;
     return err == 0 ? 0 : fail(prog, "registry connection", err);

@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "backends/common/backend.h"
+#include "backends/common/domain_main.h"
 #include "backends/common/kept.h"
+#include "backends/common/qthread.h"
 #include "backends/common/resource.h"
 #include "backends/common/stats.h"
 #include "tests/unit/fake_port.h"
@@ -35,6 +37,7 @@ static struct {
     struct weir_backend *be;
     int channel;
     int resume_result;
+    bool breaks; /* the registry, when the device is taken over */
     unsigned opens, connects, resumes, disconnects, closes;
 } t;
 
@@ -100,6 +103,8 @@ static int back_connect(struct weir_back_dev *dev)
 {
     t.connects += !dev->resume;
     t.resumes += dev->resume;
+    if (t.breaks)
+        t.xs.broken = -ENOTCONN;
     return dev->resume ? t.resume_result : 0;
 }
 
@@ -511,6 +516,43 @@ static void test_kept_pages_are_found_once_and_else_forgotten(void **state)
     stop();
 }
 
+/* A program that ends because it cannot go on is like one that was killed: its
+ * successor finds what it kept. */
+static void test_without_a_registry_it_leaves_all_to_a_successor(void **state)
+{
+    static const struct weir_backend_program prog = {.name = "test"};
+    struct weir_resource r = {.op = WEIR_RES_RESUME,
+                              .cls = WEIR_RES_VBD,
+                              .frontend = 5,
+                              .devid = 51712};
+    struct weir_backend_config cfg = {.port = t.port,
+                                      .xs = &t.xs,
+                                      .classes = classes,
+                                      .nclasses = 1,
+                                      .stats = &t.stats};
+    int sv[2];
+
+    (void)state;
+    set(BPATH "/state", "4", 2, 5);
+    set(FPATH "/state", "4", 5, 2);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+    t.channel = sv[0];
+    cfg.resource_fd = sv[1];
+    assert_int_equal(weir_qpool_new(1, NULL, NULL, &cfg.pool), 0);
+    assert_int_equal(weir_fake_store_connect(t.store, &t.xs, 2), 0);
+    assert_int_equal(weir_resource_send(t.channel, &r, NULL), 0);
+    t.breaks = true;
+    assert_int_equal(weir_backend_serve(&prog, &cfg), 1);
+    assert_int_equal(t.resumes, 1);
+    assert_int_equal(t.disconnects, 0);
+    expect_answer(WEIR_RES_EV_RESUMED, 0);
+    expect_no_answer();
+    weir_fake_store_disconnect(t.store, &t.xs);
+    weir_qpool_free(cfg.pool);
+    close(sv[0]);
+    close(sv[1]);
+}
+
 static void test_head_of_another_build_is_not_taken(void **state)
 {
     struct weir_kept_head h = {0};
@@ -544,6 +586,7 @@ int main(void)
         T(test_counters_go_on_and_those_of_lost_devices_end),
         T(test_statistics_are_not_worth_a_domain),
         T(test_kept_pages_are_found_once_and_else_forgotten),
+        T(test_without_a_registry_it_leaves_all_to_a_successor),
         T(test_head_of_another_build_is_not_taken),
     };
 
