@@ -18,5 +18,10 @@ include backends/net/module.mk
 $(call test,test_xenbus_dev,tests/unit/test_xenbus_dev.c,weir-front weir-back \
 	$(XS_TEST_LIBS) weir-fakeport weir-ring)
 
-$(call test,test_back_resume,tests/unit/test_back_resume.c,weir-back \
-	$(XS_TEST_LIBS) weir-fakeport weir-hvclient weir-ring,$$(HVCLIENT_LIBS))
+$(call lib,weir-backrig,tests/unit/back_rig.c)
+BACK_RIG := weir-backrig weir-back $(XS_TEST_LIBS) weir-fakeport weir-hvclient \
+	weir-ring
+$(call test,test_back_resume,tests/unit/test_back_resume.c,$(BACK_RIG),\
+	$$(HVCLIENT_LIBS))
+$(call test,test_back_kept,tests/unit/test_back_kept.c,$(BACK_RIG),\
+	$$(HVCLIENT_LIBS))
