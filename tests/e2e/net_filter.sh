@@ -8,6 +8,7 @@ nft list ruleset >/dev/null 2>&1 || skip "this kernel has no nf_tables"
 cli_bridge
 cli_image
 cli_domains
+echo 'on_crash="destroy"' >>"$dir/net.cfg" # its taps are to go with it
 
 # guest NAME ADDRESS VIF: a web guest that believes it has ADDRESS
 guest() {

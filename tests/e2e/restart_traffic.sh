@@ -24,13 +24,13 @@ w up --memory 512M "$dir"/{disk,net,web}.cfg >/dev/null || die up
 until_ok 10 fetch || die "no service"
 
 # Transfers until told to stop; how many.
-get() { curl -sS --noproxy '*' --max-time 60 "$@"; }
+get() { curl -sS --noproxy '*' --max-time 100 "$@"; }
 transfers() {
     local n=0
     while [ ! -e "$dir/stop" ]; do
         get -o "$dir/down" "http://$IP/big" && cmp "$dir/down" "$dir/src/big" ||
             { echo "download $n is wrong"; return; }
-        head -c 8000000 /dev/urandom >"$dir/up"
+        head -c 2000000 /dev/urandom >"$dir/up"
         get -o "$dir/put" -T "$dir/up" "http://$IP/up" &&
             get -o "$dir/back" "http://$IP/up" && cmp "$dir/back" "$dir/up" ||
             { echo "upload $n is wrong: $(cat "$dir/put")"; return; }
