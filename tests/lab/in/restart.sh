@@ -49,12 +49,12 @@ boot=$(sed -n 's/^@ready //p' /tmp/deb.con)
 # The load, and what the guest's kernel has said so far.
 steady serve 5000 >/tmp/served 2>&1 &
 served=$!
-deb 20 'mkdir /root/files'
-# The shell that asked goes on when they do.
+deb 20 'mkdir -p /root/load/1 /root/load/2 /root/load/3'
 load_begin() {
-    deb 20 "for w in 'files /root/files' 'stream 10.77.0.1 5000'; do \
-(steady \$w >/tmp/\${w%% *} 2>&1; echo \$? >/tmp/\${w%% *}.rc) </dev/null & done; \
-sleep 3; pidof steady | wc -w | grep 2; dmesg >/tmp/dmesg"
+    deb 20 "for w in 1 2 3; do (steady files /root/load/\$w >/tmp/files\$w 2>&1; \
+echo \$? >/tmp/rc\$w) </dev/null & done; \
+(steady stream 10.77.0.1 5000 >/tmp/stream 2>&1; echo \$? >/tmp/rc4) </dev/null & \
+sleep 3; pidof steady | wc -w | grep 4; dmesg >/tmp/dmesg"
 }
 check "files are written, a connection is open" load_begin
 
@@ -120,15 +120,16 @@ same_boot() {
 check "the guest is the same" same_boot
 check "root is mounted as before" deb 20 \
     'grep "^/dev/xvda / ext4 rw" /proc/mounts'
-check "both go on after the hangs" deb 20 'pidof steady | wc -w | grep 2'
+check "both go on after the hangs" deb 20 'pidof steady | wc -w | grep 4'
 check "its dmesg has nothing new" quiet
 check "files end" deb 60 "kill \$(pidof steady); \
-$(guest_until '[ -e /tmp/files.rc ]'); cat /tmp/files; grep -x 0 /tmp/files.rc"
-check "the connection ends" deb 60 "$(guest_until '[ -e /tmp/stream.rc ]'); \
-cat /tmp/stream; grep -x 0 /tmp/stream.rc"
+$(guest_until '[ -e /tmp/rc1 -a -e /tmp/rc2 -a -e /tmp/rc3 ]'); \
+cat /tmp/files?; ! grep -v -x 0 /tmp/rc1 /tmp/rc2 /tmp/rc3 -h"
+check "the connection ends" deb 60 "$(guest_until '[ -e /tmp/rc4 ]'); \
+cat /tmp/stream; grep -x 0 /tmp/rc4"
 wait $served
 check "its other end too" test $? = 0
-deb 20 'cat /tmp/files /tmp/stream' | tr -d '\r' >/tmp/said
+deb 20 'cat /tmp/files? /tmp/stream' | tr -d '\r' >/tmp/said
 cat /tmp/said /tmp/served
 sums_cross() {
     grep '^stream:' /tmp/said || return
@@ -137,11 +138,14 @@ sums_cross() {
     grep "^stream: sent $got received $sent " /tmp/served
 }
 check "checksums of the stream are equal, both ways" sums_cross
-check "files were written and none is wrong" grep \
-    '^files: [1-9][0-9]* written, [1-9][0-9]* read back, 0 wrong' /tmp/said
-check "files read from the disk again" deb 60 "cd /root/files && for f in *; do \
-dd if=\$f bs=64k iflag=direct 2>/dev/null | sha256sum | sed \"s/-/\$f/\"; \
-done >/root/sums; sync; wc -l </root/sums | grep 16"
+none_wrong() {
+    [ "$(grep -c '^files: [1-9][0-9]* written, [1-9][0-9]* read back, 0 wrong' \
+        /tmp/said)" = 3 ]
+}
+check "files were written and none is wrong" none_wrong
+check "files read from the disk again" deb 60 "cd /root/load && for f in */*; do \
+dd if=\$f bs=256k iflag=direct 2>/dev/null | sha256sum | sed \"s,-,\$f,\"; \
+done >/root/sums; sync; wc -l </root/sums | grep 48"
 lab_say "the guest: $(xargs </tmp/said)"
 for f in /tmp/outages.*; do
     lab_say "outages ${f#/tmp/outages.}: $(sort -n "$f" | awk '{ v[NR] = $1 }
