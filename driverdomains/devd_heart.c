@@ -2,7 +2,8 @@
  *
  * Driver domains that do not die but hang: each second a PING, which the
  * control thread of a backend answers.  What counts are seconds in which the
- * manager itself was in time and had nothing unread from that domain.
+ * manager itself was in time and had nothing unread from that domain.  One that
+ * closed its channel is dying, or can't answer any more.
  */
 #include "driverdomains/devd.h"
 #include "driverdomains/sandbox.h"
@@ -18,7 +19,7 @@ static bool beats(const struct weir_dom *dom)
 {
     return dom->cfg.driver_domain && !weir_dom_is_vm(dom) &&
            dom->cfg.heartbeat && dom->phase == WEIR_PHASE_RUNNING &&
-           !dom->paused && !dom->revival.heart.killed && dom->res_src.fd >= 0;
+           !dom->paused && !dom->revival.heart.killed;
 }
 
 static bool unread(const struct weir_dom *dom)

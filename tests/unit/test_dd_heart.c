@@ -65,6 +65,18 @@ static void what_was_not_read_yet_may_be_the_answer(void **state)
     assert_null(strstr(rig.told, "kill"));
 }
 
+/* A program that is dying closes it; one that lives is lost to its guests. */
+static void a_closed_channel_is_no_answer(void **state)
+{
+    (void)state;
+    rig.disk.res_src.fd = -1;
+    seconds(5);
+    assert_null(strstr(rig.told, "kill"));
+    seconds(1);
+    assert_non_null(strstr(rig.told, "kill"));
+    assert_string_equal(rig.disk.reason, "it hung: no answer for 5 s");
+}
+
 static void a_paused_one_does_not_hang(void **state)
 {
     (void)state;
@@ -108,6 +120,7 @@ int main(void)
         T(late_answers_are_answers),
         T(a_manager_that_was_held_up_counts_nothing),
         T(what_was_not_read_yet_may_be_the_answer),
+        T(a_closed_channel_is_no_answer),
         T(a_paused_one_does_not_hang),
         T(a_hang_ends_where_nothing_restarts),
         T(nobody_else_is_asked),
