@@ -135,7 +135,8 @@ static int decide(struct weir_dom *dom, uint64_t now)
     return 0;
 }
 
-void weir_revive_died(struct weir_dom *dom, const char *status)
+/* pause_ns: its next program waits at least so long. */
+static void died(struct weir_dom *dom, const char *status, uint64_t pause_ns)
 {
     struct weir_revival *r = &dom->revival;
     uint64_t now = weir_devd_now();
@@ -153,8 +154,15 @@ void weir_revive_died(struct weir_dom *dom, const char *status)
         return;
     }
     r->died_ns = now;
+    if (r->at_ns < now + pause_ns)
+        r->at_ns = now + pause_ns;
     dom->deadline_ns = now + PATIENCE_NS;
-    weir_revive_go_on(dom);
+    weir_revive_go_on(dom); /* may free it */
+}
+
+void weir_revive_died(struct weir_dom *dom, const char *status)
+{
+    died(dom, status, 0);
 }
 
 void weir_revive_kill(struct weir_dom *dom, const char *reason,
@@ -182,16 +190,6 @@ static int introduce(struct weir_dom *dom)
                                   info.store_evtchn);
 }
 
-/* It was given no program; weir-hv sees its socket closed. */
-static void not_started(struct weir_dom *dom, const char *why)
-{
-    struct weir_revival *r = &dom->revival;
-
-    weir_revive_died(dom, why);
-    if (dom->phase == WEIR_PHASE_RESTARTING && r->at_ns < r->died_ns + PAUSE_NS)
-        r->at_ns = r->died_ns + PAUSE_NS;
-}
-
 static void start(struct weir_dom *dom)
 {
     struct weir_refusal why;
@@ -209,12 +207,13 @@ static void start(struct weir_dom *dom)
         return;
     }
     weir_logsink_close(&dom->log);
+    dom->sealed = false; /* late news of the dead one do not count */
     dom->revival.step = WEIR_REVIVE_STARTING;
     dom->deadline_ns = weir_devd_now() + WEIR_START_MS * 1000000ull;
     rc = weir_dom_start_process(dom, hv_fd, &why);
     close(hv_fd);
-    if (rc)
-        not_started(dom, why.text);
+    if (rc) /* weir-hv sees its socket closed */
+        died(dom, why.text, PAUSE_NS);
 }
 
 void weir_revive_go_on(struct weir_dom *dom)
@@ -314,12 +313,16 @@ int weir_revive_ask(struct weir_dom *dom, struct weir_waiter w, char *text,
                             "`weir destroy` and `weir create` it"
                           : "is a guest: `weir destroy` and `weir create` it");
     }
+    /* A program that is on its way already is judged as any. */
+    if (dom->phase == WEIR_PHASE_RESTARTING && r->step != WEIR_REVIVE_DYING)
+        r->asked = before;
     take_waiter(dom, w);
     r->history.streak = r->history.n = 0;
     if (dom->phase == WEIR_PHASE_RUNNING) {
         weir_revive_kill(dom, "restart was asked for", now);
     } else if (dom->phase == WEIR_PHASE_CRASHED) {
-        snprintf(why, sizeof(why), "%s", r->why[0] ? r->why : dom->reason);
+        /* At the limit the reason is more than that of its last end. */
+        snprintf(why, sizeof(why), "%s", r->down_ns ? r->why : dom->reason);
         weir_revive_died(dom, why);
     } else if (r->step == WEIR_REVIVE_WAITING) {
         r->at_ns = now;

@@ -105,6 +105,8 @@ int weir_dom_start_process(struct weir_dom *dom, int hv_fd,
     snprintf(why->text, sizeof(why->text), "no such program");
     if (rig.start_says == 0)
         dom->exit_src.fd = dom->res_src.fd = rig.channel[0];
+    else if (rig.hv_is_quick)
+        rig.hv_state = WEIR_DOM_CRASHED;
     return rig.start_says;
 }
 
@@ -211,6 +213,7 @@ int rig_begin(void **state)
     rig.now = 1000 * SECOND;
     rig.told[0] = rig.answer[0] = '\0';
     rig.hv_state = WEIR_DOM_RUNNING;
+    rig.hv_is_quick = false;
     rig.answered = -1;
     rig.revive_says = rig.introduce_says = rig.start_says = rig.send_says = 0;
     return 0;

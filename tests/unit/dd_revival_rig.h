@@ -20,6 +20,7 @@ struct rig {
     int answered;    /* -1: not yet */
     char answer[700];
     enum weir_dom_state hv_state;
+    bool hv_is_quick; /* sees the end of a start that failed at once */
     int revive_says, introduce_says, start_says, send_says;
     int channel[2]; /* [0] is disk's */
 };

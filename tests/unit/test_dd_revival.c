@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -58,9 +59,11 @@ static void nothing_begins_before_weir_hv_is_through(void **state)
     weir_revive_timer(&rig.disk, rig.now);
     rig_expect("");
     rig.hv_state = WEIR_DOM_CRASHED;
+    rig.disk.sealed = true; /* late news of the dead one's seal */
     weir_revive_go_on(&rig.disk);
     weir_revive_go_on(&rig.disk); /* a second event */
     rig_expect("revive introduce start ");
+    assert_false(rig.disk.sealed);
 }
 
 static void each_device_goes_on_where_it_was(void **state)
@@ -204,6 +207,51 @@ static void a_start_that_is_refused_waits(void **state)
     assert_string_equal(rig.disk.revival.why, "no such program");
 }
 
+/* Also when weir-hv is through before the manager looks again. */
+static void nor_is_one_whose_end_is_seen_at_once(void **state)
+{
+    (void)state;
+    rig.disk.cfg.restart_limit = 30; /* else it would never end */
+    rig.disk.cfg.restart_delay = 0;
+    rig.start_says = -ENOENT;
+    rig.hv_is_quick = true;
+    dies("killed");
+    rig_expect("revive introduce start ");
+    assert_int_equal(rig.disk.deadline_ns, rig.now + SECOND / 20);
+}
+
+/* What was asked for came; what follows is as ever. */
+static void a_request_ends_with_the_outage(void **state)
+{
+    (void)state;
+    dies("killed");
+    rig.disk.cfg.on_crash = WEIR_ACTION_DESTROY;
+    assert_int_equal(
+        weir_revive_ask(&rig.disk, (struct weir_waiter){7, 1}, rig.answer, 10),
+        0);
+    comes_up();
+    weir_resume_answered(&rig.vbd, NULL);
+    weir_resume_answered(&rig.other, NULL);
+    assert_int_equal(rig.answered, 0);
+    assert_false(weir_dom_can_revive(&rig.disk));
+}
+
+static void the_last_end_is_that_of_the_last_program(void **state)
+{
+    (void)state;
+    dies("killed");
+    comes_up();
+    weir_resume_answered(&rig.vbd, NULL);
+    weir_resume_answered(&rig.other, NULL);
+    /* on_crash="preserve" */
+    rig.disk.phase = WEIR_PHASE_CRASHED;
+    rig.disk.exit_src.fd = rig.disk.res_src.fd = -1;
+    rig.hv_state = WEIR_DOM_CRASHED;
+    snprintf(rig.disk.reason, sizeof(rig.disk.reason), "exited");
+    weir_revive_ask(&rig.disk, (struct weir_waiter){7, 1}, rig.answer, 10);
+    assert_string_equal(rig.disk.revival.why, "exited");
+}
+
 static void one_that_does_not_come_up_is_killed(void **state)
 {
     (void)state;
@@ -272,6 +320,9 @@ int main(void)
         T(a_loop_ends_at_the_limit),
         T(devices_go_at_the_limit_if_so_wanted),
         T(a_start_that_is_refused_waits),
+        T(nor_is_one_whose_end_is_seen_at_once),
+        T(a_request_ends_with_the_outage),
+        T(the_last_end_is_that_of_the_last_program),
         T(one_that_does_not_come_up_is_killed),
         T(an_operator_is_not_counted_and_does_not_wait),
     };
