@@ -168,7 +168,10 @@ void weir_backend_error(struct weir_dev *dev, const char *text)
     weir_dev_label(dev, label, sizeof(label));
     snprintf(dev->error, sizeof(dev->error), "%s", text);
     weir_devd_log("%s: %s", label, text);
-    weir_resume_answered(dev, text);
+    if (dev->resuming) {
+        weir_resume_answered(dev, text); /* may free it */
+        return;
+    }
     if (dev->phase != WEIR_DEV_ATTACHING)
         return;
     if (frontend->phase == WEIR_PHASE_STARTING && dev->at_boot) {
@@ -233,7 +236,7 @@ void weir_backend_event(struct weir_source *s, uint32_t events)
     if (rc == -ETIMEDOUT)
         return;
     if (rc == -EPROTO) {
-        if (weir_dom_can_revive(dom) && dom->exit_src.fd >= 0)
+        if (weir_dom_comes_back(dom) && dom->exit_src.fd >= 0)
             weir_revive_kill(dom, BROKE_PROTOCOL, weir_devd_now());
         else
             weir_dom_kill(dom, BROKE_PROTOCOL);

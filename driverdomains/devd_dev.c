@@ -140,10 +140,7 @@ static int order(struct weir_dev *dev, uint32_t op)
     int rc = weir_backend_send(dev, op);
     bool gone = rc == -ENOTCONN || rc == -EPIPE || rc == -ECONNRESET;
 
-    if (gone && b && weir_dom_can_revive(b) &&
-        (b->phase == WEIR_PHASE_RUNNING || b->phase == WEIR_PHASE_RESTARTING))
-        return 0;
-    return rc;
+    return gone && b && weir_dom_comes_back(b) ? 0 : rc;
 }
 
 static unsigned attach_ms(const struct weir_dev *dev)

@@ -29,6 +29,13 @@ bool weir_dom_can_revive(const struct weir_dom *dom)
            dom->phase == WEIR_PHASE_RESTARTING;
 }
 
+bool weir_dom_comes_back(const struct weir_dom *dom)
+{
+    return (dom->phase == WEIR_PHASE_RUNNING ||
+            dom->phase == WEIR_PHASE_RESTARTING) &&
+           weir_dom_can_revive(dom);
+}
+
 static void say(struct weir_dom *dom, const char *text)
 {
     weir_devd_log("%s: %s", dom->cfg.name, text);

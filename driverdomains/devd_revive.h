@@ -66,6 +66,8 @@ struct weir_revival {
 /* devd_revive.c */
 /* Can it have a new program in the place of the old one? */
 bool weir_dom_can_revive(const struct weir_dom *dom);
+/* It would have, if its program ended now. */
+bool weir_dom_comes_back(const struct weir_dom *dom);
 /* Its process is gone, status says how; RESTARTING from now on, or CRASHED
  * when the limit is reached, or as on_crash did before there was this. */
 void weir_revive_died(struct weir_dom *dom, const char *status);

@@ -43,6 +43,8 @@ DD_REVIVAL := tests/unit/dd_revival_rig.c \
 	$(addprefix driverdomains/devd_,revive.c resume.c heart.c)
 $(call test,test_dd_revival,tests/unit/test_dd_revival.c $(DD_REVIVAL),weir-dd)
 $(call test,test_dd_heart,tests/unit/test_dd_heart.c $(DD_REVIVAL),weir-dd)
+$(call test,test_dd_backend,tests/unit/test_dd_backend.c \
+	driverdomains/devd_backend.c,weir-back)
 $(call test,test_dd_restart,tests/unit/test_dd_restart.c \
 	driverdomains/devd_restart.c,)
 $(call test,test_dd_registry,tests/unit/test_dd_registry.c \

@@ -141,6 +141,11 @@ static void own_devices_are_not_lost_silently(void **state)
     rig.disk.cfg.on_crash = WEIR_ACTION_DESTROY;
     assert_false(weir_dom_can_revive(&rig.disk));
     rig.disk.cfg.on_crash = WEIR_ACTION_RESTART;
+    assert_true(weir_dom_comes_back(&rig.disk));
+    rig.disk.phase = WEIR_PHASE_KILLED; /* weir destroy, weir down */
+    assert_false(weir_dom_comes_back(&rig.disk));
+    rig.disk.phase = WEIR_PHASE_STARTING; /* its creator is told */
+    assert_false(weir_dom_comes_back(&rig.disk));
     rig.disk.cfg.type = WEIR_TYPE_PVH;
     assert_false(weir_dom_can_revive(&rig.disk));
 }
