@@ -6,11 +6,13 @@
  *
  *   tx    a batch is copied and checked; its answers into tx_rsp; `taken`; only
  *         then the frames go out; the answers into the ring; `answered`; the
- *         ring's index.  A successor answers [answered, taken) and sends
- * nothing of it. rx    requests are copied out of the ring into rx_req, slot
- * for slot; `taken`, before answers overwrite them; `answered`, at the end of
+ *         ring's index.  A successor answers [answered, taken), sends nothing.
+ *
+ *   rx    requests are copied out of the ring into rx_req, slot for slot;
+ *         `taken`, before answers overwrite them; `answered`, at the end of
  *         whole packets; the ring's index.  A successor puts the requests of
  *         [answered, taken) back and fills their pages anew.
+ *
  *   ctrl  a request is carried out; its answer into rsp; `done`; into the ring;
  *         `answered`; the ring's index.  What it did to a pool counts from
  *         `done` on (pool.h).
@@ -89,6 +91,7 @@ static inline void weir_net_log_commit(volatile uint32_t *word, uint32_t index)
 {
     WEIR_CRASH_POINT();
     weir_store_release32(word, index);
+    weir_compiler_barrier(); /* a release lets later stores pass */
     WEIR_CRASH_POINT();
 }
 
