@@ -30,9 +30,37 @@ static const struct weir_back_class *const classes[] = {&weir_vif_class};
 static jmp_buf death;
 static uint64_t left; /* passages of points; 0: none kills */
 static bool quiet_case;
+static struct rig *watched; /* NULL: its rings may be spoilt */
+
+/* No answer that was published is ever taken back: the frontend of another
+ * CPU would see it. */
+static void watch(const struct weir_ring_mem *m, uint32_t *seen)
+{
+    uint32_t now = weir_ring_read_indexes(m).rsp_prod;
+
+    RIG_CHECK((int32_t)(now - *seen) >= 0, "rsp_prod goes back from %u to %u",
+              *seen, now);
+    *seen = now;
+}
+
+static void watch_rings(struct rig *r)
+{
+    for (unsigned i = 0; i < r->c->fronts; i++) {
+        struct rig_front *f = &r->front[i];
+
+        for (unsigned k = 0; k < r->c->queues; k++) {
+            watch(&f->queue[k].tx.r.mem, &f->queue[k].tx_seen);
+            watch(&f->queue[k].rx.r.mem, &f->queue[k].rx_seen);
+        }
+        if (r->c->pool)
+            watch(&f->ctrl.ring.r.mem, &f->ctrl.seen);
+    }
+}
 
 void weir_crash_point(void)
 {
+    if (watched != NULL)
+        watch_rings(watched);
     if (left != 0 && --left == 0)
         longjmp(death, 1);
 }
@@ -389,6 +417,7 @@ static int run(const struct net_case *c, uint64_t at)
 
     r.c = c;
     make_machine(&r);
+    watched = c->spoil == 0 ? &r : NULL;
     left = at;
     if (setjmp(death) != 0) {
         r.deaths++;

@@ -69,6 +69,7 @@ struct rig_queue {
     grant_ref_t tx_ref, rx_ref;
     evtchn_port_t tx_port, rx_port;
     bool tx_asleep, rx_asleep;
+    uint32_t tx_seen, rx_seen; /* the most that rsp_prod has been */
     uint8_t *data;
     struct rig_page page[RIG_PAGES];
     int tx_id[256]; /* by slot: page, or -1: an extra */
@@ -81,6 +82,7 @@ struct rig_queue {
 
 struct rig_ctrl {
     struct weir_netif_ctrl_front_ring ring;
+    uint32_t seen;
     grant_ref_t ref, list_ref;
     evtchn_port_t port;
     struct weir_netif_gref *list;
