@@ -64,7 +64,8 @@ $(call variant_prog,nolog,weir-blkback-nolog,backends/blk/main.c \
 	backends/blk/inflight.c,$(BLK_PROG_LIBS),-laio $$(HVCLIENT_LIBS))
 
 # The backend dies between any two steps; and a successor that has no log.
-CRASH_RIG := $(addprefix tests/unit/,crash_rig.c crash_front.c fake_qthread.c)
+CRASH_RIG := $(addprefix tests/unit/,crash_case.c crash_rig.c crash_front.c \
+	fake_qthread.c)
 CRASH_LIBS := weir-blkback weir-back weir-fakestore weir-xsd weir-store \
 	weir-xshosted weir-xenbus weir-fakeport weir-hvclient weir-ring
 CRASH_LDLIBS := -laio $$(HVCLIENT_LIBS) -lcmocka

@@ -39,7 +39,8 @@ $(call variant_prog,nolog,weir-netback-nolog,backends/net/netback.c \
 	backends/net/log.c,$(NET_PROG_LIBS),-lseccomp -lcap-ng)
 
 # The backend dies between any two steps; and a successor that has no log.
-NET_RIG := $(addprefix tests/unit/,net_rig.c net_rig_frame.c net_rig_front.c fake_qthread.c)
+NET_RIG := $(addprefix tests/unit/,crash_case.c net_rig.c net_rig_frame.c \
+	net_rig_front.c fake_qthread.c)
 NET_RIG_LIBS := weir-netback weir-back weir-fakestore weir-xsd weir-store \
 	weir-xshosted weir-xenbus weir-fakeport weir-hvclient weir-ring
 $(call variant_prog,steps,test_net_crash,tests/unit/test_net_crash.c $(NET_RIG) \

@@ -6,13 +6,10 @@
 #include "tests/unit/crash_rig.h"
 
 #include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backends/common/crash_point.h"
@@ -31,52 +28,11 @@ static const struct weir_back_class *const classes[] = {&vbd_class};
 
 static jmp_buf death;
 static uint64_t left; /* passages of points; 0: none kills */
-static uint64_t passed;
-static bool quiet_case;
 
 void weir_crash_point(void)
 {
-    passed++;
     if (left != 0 && --left == 0)
         longjmp(death, 1);
-}
-
-void rig_wrong(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    if (!quiet_case) {
-        vfprintf(stderr, fmt, ap);
-        fputc('\n', stderr);
-    }
-    va_end(ap);
-    _exit(RIG_WRONG);
-}
-
-uint32_t rig_random(struct rig *r, uint32_t below)
-{
-    r->random = r->random * 1664525u + 1013904223u;
-    return (uint32_t)((uint64_t)(r->random >> 8) * below >> 24);
-}
-
-void rig_set(struct rig *r, const char *dir, const char *key, const char *value,
-             domid_t owner, domid_t reader)
-{
-    char path[160];
-
-    snprintf(path, sizeof(path), "%s%s%s", dir, key[0] != '\0' ? "/" : "", key);
-    RIG_CHECK(weir_fake_store_set(r->store, path, value) == 0 &&
-                  weir_fake_store_own(r->store, path, owner, reader) == 0,
-              "registry: %s", path);
-}
-
-static unsigned state_of(struct rig *r, const char *path)
-{
-    char value[16] = "";
-
-    weir_fake_store_get(r->store, path, value, sizeof(value));
-    return (unsigned)atoi(value);
 }
 
 static void make_registry(struct rig *r)
@@ -199,30 +155,24 @@ static void detach(struct program *p)
     RIG_CHECK(weir_backend_give(p->be, &res, NULL, 0) == 0, "no detach");
 }
 
-static void control(struct program *p)
-{
-    for (unsigned i = 0; i < 3; i++)
-        RIG_CHECK(weir_backend_step(p->be, 0) == 0, "registry connection");
-}
-
 /* The frontend's part of coming up. */
 static void connect_front(struct rig *r, struct program *p)
 {
-    control(p);
-    if (state_of(r, FPATH "/state") == WEIR_XENBUS_CONNECTED)
+    rig_control(p->be);
+    if (rig_state(r->store, FPATH) == WEIR_XENBUS_CONNECTED)
         return;
-    if (state_of(r, FPATH "/state") < WEIR_XENBUS_INITIALISED) {
-        RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_INIT_WAIT,
+    if (rig_state(r->store, FPATH) < WEIR_XENBUS_INITIALISED) {
+        RIG_CHECK(rig_state(r->store, BPATH) == WEIR_XENBUS_INIT_WAIT,
                   "the backend is not in InitWait");
         rig_set(r, FPATH, "state", "3", 5, 2);
         for (unsigned i = 0; r->c->early && i < r->c->queues; i++)
             rig_front_step(&r->front[i]);
-        control(p);
+        rig_control(p->be);
     }
-    RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_CONNECTED,
+    RIG_CHECK(rig_state(r->store, BPATH) == WEIR_XENBUS_CONNECTED,
               "the backend is not Connected");
     rig_set(r, FPATH, "state", "4", 5, 2);
-    control(p);
+    rig_control(p->be);
 }
 
 static bool finished(const struct rig *r)
@@ -260,8 +210,8 @@ static void live(struct rig *r, struct program *p)
         RIG_CHECK(idle < IDLE, "nothing moves: %u and %u in flight",
                   r->front[0].inflight, r->front[1].inflight);
     }
-    control(p);
-    RIG_CHECK(state_of(r, BPATH "/state") == last,
+    rig_control(p->be);
+    RIG_CHECK(rig_state(r->store, BPATH) == last,
               "the backend is not as it was any more");
 }
 
@@ -271,14 +221,9 @@ static void end(struct rig *r, struct program *p)
     for (unsigned i = 0; i < r->c->queues; i++)
         rig_front_verify(&r->front[i]);
     rig_set(r, FPATH, "state", "6", 5, 2);
-    control(p);
-    RIG_CHECK(state_of(r, BPATH "/state") == WEIR_XENBUS_CLOSED, "not Closed");
-    RIG_CHECK(weir_fake_pages(r->bport) == 0 &&
-                  weir_fake_mapped(r->bport) == 0 &&
-                  weir_fake_ports(r->bport) == 0,
-              "the backend keeps %u pages, %u mappings, %u ports",
-              weir_fake_pages(r->bport), weir_fake_mapped(r->bport),
-              weir_fake_ports(r->bport));
+    rig_control(p->be);
+    RIG_CHECK(rig_state(r->store, BPATH) == WEIR_XENBUS_CLOSED, "not Closed");
+    rig_nothing_left(r->bport);
 }
 
 /* The frontend lives on, and polls: it sees what was published. */
@@ -286,7 +231,7 @@ static void outage(struct rig *r)
 {
     for (unsigned n = rig_random(r, 4); n > 0; n--)
         for (unsigned i = 0; i < r->c->queues; i++)
-            if (state_of(r, FPATH "/state") == WEIR_XENBUS_CONNECTED) {
+            if (rig_state(r->store, FPATH) == WEIR_XENBUS_CONNECTED) {
                 r->front[i].asleep = false;
                 rig_front_step(&r->front[i]);
             }
@@ -320,10 +265,10 @@ static int live_spoilt(struct rig *r, struct program *p)
     for (unsigned i = 0; i < 300; i++) {
         fake_qthreads_run(p->pool);
         if (i % 50 == 0)
-            control(p);
+            rig_control(p->be);
     }
-    control(p);
-    state = state_of(r, BPATH "/state");
+    rig_control(p->be);
+    state = rig_state(r->store, BPATH);
     weir_fake_store_get(r->store, BPATH "/error", reason, sizeof(reason));
     RIG_CHECK(state == WEIR_XENBUS_CONNECTED ||
                   (state == WEIR_XENBUS_CLOSING && reason[0] != '\0'),
@@ -333,8 +278,9 @@ static int live_spoilt(struct rig *r, struct program *p)
     return RIG_GOOD;
 }
 
-static int run(const struct rig_case *c, uint64_t at)
+static int run(const void *a_case, uint64_t at)
 {
+    const struct rig_case *c = a_case;
     static struct rig r; /* not in registers when the program dies */
     static struct program p;
     static volatile bool died;
@@ -360,22 +306,7 @@ static int run(const struct rig_case *c, uint64_t at)
     return died ? RIG_GOOD : RIG_OVER;
 }
 
-enum rig_result rig_run(const struct rig_case *c, uint64_t at, bool quiet)
+enum rig_result rig_run(const void *c, uint64_t at, bool quiet)
 {
-    int status;
-    pid_t pid;
-
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        struct rlimit none = {0, 0};
-
-        setrlimit(RLIMIT_CORE, &none);
-        quiet_case = quiet;
-        _exit(run(c, at));
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
-        WEXITSTATUS(status) > RIG_BROKEN)
-        return RIG_BROKEN;
-    return (enum rig_result)WEXITSTATUS(status);
+    return rig_fork(run, c, at, quiet);
 }

@@ -3,9 +3,6 @@
  * A block backend that dies at a chosen point and is started again, and a
  * frontend that does not know of it: in one thread, so that a case is the same
  * each time.  Linked with objects built with -DWEIR_CRASH_STEPS.
- *
- * Each case runs in a process of its own, which also takes away what a dead
- * program leaves.
  */
 #ifndef WEIR_TESTS_UNIT_CRASH_RIG_H
 #define WEIR_TESTS_UNIT_CRASH_RIG_H
@@ -13,8 +10,7 @@
 #include "backends/blk/vbd.h"
 #include "ring/blkif_ring.h"
 #include "ring/grant.h"
-#include "tests/unit/fake_port.h"
-#include "tests/unit/fake_store.h"
+#include "tests/unit/crash_case.h"
 
 #define RIG_QUEUES  2
 #define RIG_PAGES   40 /* data pages of a queue */
@@ -40,17 +36,8 @@ struct rig_case {
     unsigned spoil; /* bytes of what was kept are changed */
 };
 
-enum rig_result {
-    RIG_OVER,  /* the point was never reached; all is well */
-    RIG_GOOD,  /* it died there, and all is well; spoilt: the successor lives,
-                  Connected or closing with a reason */
-    RIG_WRONG, /* lost, doubled, wrong data, out of order, or seen */
-    RIG_BROKEN /* the process itself died */
-};
-
-/* The backend dies at the at-th point of its life.  what: WRONG is told on
- * stderr unless quiet. */
-enum rig_result rig_run(const struct rig_case *c, uint64_t at, bool quiet);
+/* A rig_runner; c: a struct rig_case. */
+enum rig_result rig_run(const void *c, uint64_t at, bool quiet);
 
 /* ---- private to the rig: its frontend (crash_front.c) ---- */
 
@@ -97,17 +84,16 @@ struct rig {
     struct rig_front front[RIG_QUEUES];
 };
 
-/* The case ends: WRONG. */
-#define RIG_CHECK(ok, ...)                                                     \
-    do {                                                                       \
-        if (!(ok))                                                             \
-            rig_wrong(__VA_ARGS__);                                            \
-    } while (0)
-void rig_wrong(const char *fmt, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
-uint32_t rig_random(struct rig *r, uint32_t below);
-void rig_set(struct rig *r, const char *dir, const char *key, const char *value,
-             domid_t owner, domid_t reader);
+static inline uint32_t rig_random(struct rig *r, uint32_t below)
+{
+    return rig_draw(&r->random, below);
+}
+
+static inline void rig_set(struct rig *r, const char *dir, const char *key,
+                           const char *value, domid_t owner, domid_t reader)
+{
+    rig_node(r->store, dir, key, value, owner, reader);
+}
 
 void rig_front_open(struct rig *r, unsigned index);
 /* Send some; take in answers when notified.  True: something moved. */

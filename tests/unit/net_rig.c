@@ -6,13 +6,10 @@
 #include "tests/unit/net_rig.h"
 
 #include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backends/common/crash_point.h"
@@ -28,8 +25,7 @@ static const struct weir_back_class *const classes[] = {&weir_vif_class};
 /* ---- of the case's process ---- */
 
 static jmp_buf death;
-static uint64_t left; /* passages of points; 0: none kills */
-static bool quiet_case;
+static uint64_t left;       /* passages of points; 0: none kills */
 static struct rig *watched; /* NULL: its rings may be spoilt */
 
 /* No answer that was published is ever taken back: the frontend of another
@@ -65,36 +61,6 @@ void weir_crash_point(void)
         longjmp(death, 1);
 }
 
-void rig_wrong(const char *fmt, ...)
-{
-    va_list ap;
-
-    va_start(ap, fmt);
-    if (!quiet_case) {
-        vfprintf(stderr, fmt, ap);
-        fputc('\n', stderr);
-    }
-    va_end(ap);
-    _exit(RIG_WRONG);
-}
-
-uint32_t rig_random(struct rig *r, uint32_t below)
-{
-    r->random = r->random * 1664525u + 1013904223u;
-    return (uint32_t)((uint64_t)(r->random >> 8) * below >> 24);
-}
-
-void rig_set(struct rig *r, const char *dir, const char *key, const char *value,
-             domid_t owner, domid_t reader)
-{
-    char path[160];
-
-    snprintf(path, sizeof(path), "%s%s%s", dir, key[0] != '\0' ? "/" : "", key);
-    RIG_CHECK(weir_fake_store_set(r->store, path, value) == 0 &&
-                  weir_fake_store_own(r->store, path, owner, reader) == 0,
-              "registry: %s", path);
-}
-
 /* ---- the registry ---- */
 
 static const char *path_of(unsigned front, bool back, const char *key)
@@ -110,11 +76,7 @@ static const char *path_of(unsigned front, bool back, const char *key)
 
 static unsigned state_of(struct rig *r, unsigned front, bool back)
 {
-    char value[16] = "";
-
-    weir_fake_store_get(r->store, path_of(front, back, "/state"), value,
-                        sizeof(value));
-    return (unsigned)atoi(value);
+    return rig_state(r->store, path_of(front, back, ""));
 }
 
 static void set_state(struct rig *r, unsigned i, const char *state)
@@ -236,12 +198,6 @@ static void start(struct rig *r, struct program *p, bool resume)
         weir_backend_give(p->be, &resumed, NULL, 0);
 }
 
-static void control(struct program *p)
-{
-    for (unsigned i = 0; i < 3; i++)
-        RIG_CHECK(weir_backend_step(p->be, 0) == 0, "registry connection");
-}
-
 static void is_connected(struct rig *r, unsigned i)
 {
     char error[160] = "";
@@ -255,20 +211,20 @@ static void is_connected(struct rig *r, unsigned i)
 /* The frontends' part of coming up. */
 static void connect_fronts(struct rig *r, struct program *p)
 {
-    control(p);
+    rig_control(p->be);
     for (unsigned i = 0; i < r->c->fronts; i++) {
         if (state_of(r, i, false) < WEIR_XENBUS_INITIALISED) {
             if (r->c->fronts == 1) /* frames to nobody would be lost */
                 rig_front_step(&r->front[i]);
             set_state(r, i, "3");
         }
-        control(p);
+        rig_control(p->be);
         fake_qthreads_run(p->pool);
         is_connected(r, i);
         if (state_of(r, i, false) < WEIR_XENBUS_CONNECTED)
             set_state(r, i, "4");
     }
-    control(p);
+    rig_control(p->be);
 }
 
 static bool step(struct rig *r, struct program *p)
@@ -290,7 +246,7 @@ static void live(struct rig *r, struct program *p)
         else if (r->c->rate != 0)
             usleep(200);
     }
-    control(p);
+    rig_control(p->be);
     for (unsigned i = 0; i < r->c->fronts; i++)
         is_connected(r, i);
 }
@@ -353,15 +309,10 @@ static void end(struct rig *r, struct program *p)
 {
     for (unsigned i = 0; i < r->c->fronts; i++)
         set_state(r, i, "6");
-    control(p);
+    rig_control(p->be);
     for (unsigned i = 0; i < r->c->fronts; i++)
         RIG_CHECK(state_of(r, i, true) == WEIR_XENBUS_CLOSED, "not Closed");
-    RIG_CHECK(weir_fake_pages(r->bport) == 0 &&
-                  weir_fake_mapped(r->bport) == 0 &&
-                  weir_fake_ports(r->bport) == 0,
-              "the backend keeps %u pages, %u mappings, %u ports",
-              weir_fake_pages(r->bport), weir_fake_mapped(r->bport),
-              weir_fake_ports(r->bport));
+    rig_nothing_left(r->bport);
 }
 
 /* Bytes that the log has, more often those that mean much. */
@@ -390,9 +341,9 @@ static int live_spoilt(struct rig *r, struct program *p)
     for (unsigned i = 0; i < 100; i++) {
         fake_qthreads_run(p->pool);
         if (i % 50 == 0)
-            control(p);
+            rig_control(p->be);
     }
-    control(p);
+    rig_control(p->be);
     for (unsigned i = 0; i < r->c->fronts; i++) {
         unsigned state = state_of(r, i, true);
         char reason[160] = "";
@@ -410,8 +361,9 @@ static int live_spoilt(struct rig *r, struct program *p)
     return RIG_GOOD;
 }
 
-static int run(const struct net_case *c, uint64_t at)
+static int run(const void *a_case, uint64_t at)
 {
+    const struct net_case *c = a_case;
     static struct rig r; /* not in registers when the program dies */
     static struct program p;
 
@@ -439,22 +391,7 @@ static int run(const struct net_case *c, uint64_t at)
     return r.deaths > 0 ? RIG_GOOD : RIG_OVER;
 }
 
-enum rig_result net_rig_run(const struct net_case *c, uint64_t at, bool quiet)
+enum rig_result net_rig_run(const void *c, uint64_t at, bool quiet)
 {
-    int status;
-    pid_t pid;
-
-    fflush(NULL);
-    pid = fork();
-    if (pid == 0) {
-        struct rlimit none = {0, 0};
-
-        setrlimit(RLIMIT_CORE, &none);
-        quiet_case = quiet;
-        _exit(run(c, at));
-    }
-    if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status) ||
-        WEXITSTATUS(status) > RIG_BROKEN)
-        return RIG_BROKEN;
-    return (enum rig_result)WEXITSTATUS(status);
+    return rig_fork(run, c, at, quiet);
 }

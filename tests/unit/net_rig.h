@@ -4,17 +4,13 @@
  * frontends that do not know of it: in one thread, so that a case is the same
  * each time.  Linked with objects built with -DWEIR_CRASH_STEPS.  Frames carry
  * numbers: none may come twice, none spoilt, and few may be lost.
- *
- * Each case runs in a process of its own, which also takes away what a dead
- * program leaves.
  */
 #ifndef WEIR_TESTS_UNIT_NET_RIG_H
 #define WEIR_TESTS_UNIT_NET_RIG_H
 
 #include "backends/net/vif.h"
 #include "ring/grant.h"
-#include "tests/unit/fake_port.h"
-#include "tests/unit/fake_store.h"
+#include "tests/unit/crash_case.h"
 
 #define RIG_QUEUES 2
 #define RIG_FRONTS 2
@@ -41,17 +37,8 @@ struct net_case {
     unsigned spoil; /* bytes of what was kept are changed */
 };
 
-enum rig_result {
-    RIG_OVER,  /* the point was never reached; all is well */
-    RIG_GOOD,  /* it died there, and all is well; spoilt: the successor lives,
-                  Connected or closing with a reason */
-    RIG_WRONG, /* doubled, spoilt, lost too much, or seen */
-    RIG_BROKEN /* the process itself died */
-};
-
-/* The backend dies at the at-th point of its life.  WRONG is told on stderr
- * unless quiet. */
-enum rig_result net_rig_run(const struct net_case *c, uint64_t at, bool quiet);
+/* A rig_runner; c: a struct net_case. */
+enum rig_result net_rig_run(const void *c, uint64_t at, bool quiet);
 
 /* ---- private to the rig ---- */
 
@@ -118,16 +105,16 @@ struct rig {
     unsigned ntap_got, deaths;
 };
 
-#define RIG_CHECK(ok, ...)                                                     \
-    do {                                                                       \
-        if (!(ok))                                                             \
-            rig_wrong(__VA_ARGS__);                                            \
-    } while (0)
-void rig_wrong(const char *fmt, ...)
-    __attribute__((noreturn, format(printf, 1, 2)));
-uint32_t rig_random(struct rig *r, uint32_t below);
-void rig_set(struct rig *r, const char *dir, const char *key, const char *value,
-             domid_t owner, domid_t reader);
+static inline uint32_t rig_random(struct rig *r, uint32_t below)
+{
+    return rig_draw(&r->random, below);
+}
+
+static inline void rig_set(struct rig *r, const char *dir, const char *key,
+                           const char *value, domid_t owner, domid_t reader)
+{
+    rig_node(r->store, dir, key, value, owner, reader);
+}
 
 /* net_rig_frame.c */
 /* A frame with that number, of a random size that both sides take. */

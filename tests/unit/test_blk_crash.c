@@ -9,38 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "tests/unit/crash_rig.h"
-
-/* The points of a life are tried one by one, or every so many: WEIR_CRASH_EACH
- * in the environment. */
-static uint64_t each(uint64_t otherwise)
-{
-    const char *s = getenv("WEIR_CRASH_EACH");
-
-    return s != NULL && atoi(s) > 0 ? (uint64_t)atoi(s) : otherwise;
-}
-
-static void all_points(const struct rig_case *c, uint64_t stride)
-{
-    uint64_t at = 1;
-
-    for (; at < 100000; at += stride) {
-        enum rig_result got = rig_run(c, at, false);
-
-        if (got == RIG_OVER)
-            break;
-        if (got != RIG_GOOD)
-            fail_msg("%s: dead at point %llu: %s", c->name,
-                     (unsigned long long)at,
-                     got == RIG_WRONG ? "see above" : "the test died");
-    }
-    assert_in_range(at, 100, 99999);
-    printf("%s: %llu points, every %llu\n", c->name, (unsigned long long)at,
-           (unsigned long long)stride);
-}
 
 #define LATE                                                                   \
     {                                                                          \
@@ -57,7 +26,7 @@ static void test_every_point_of_a_short_life(void **state)
                                       .seed = 1};
 
     (void)state;
-    all_points(&c, each(1));
+    rig_all_points(c.name, rig_run, &c, rig_each(1));
 }
 
 static void test_two_queues_rings_of_four_pages_kept_grants(void **state)
@@ -72,7 +41,7 @@ static void test_two_queues_rings_of_four_pages_kept_grants(void **state)
                                       .seed = 2};
 
     (void)state;
-    all_points(&c, each(7));
+    rig_all_points(c.name, rig_run, &c, rig_each(7));
 }
 
 static void test_kernel_engine_that_takes_little(void **state)
@@ -87,7 +56,7 @@ static void test_kernel_engine_that_takes_little(void **state)
         .seed = 3};
 
     (void)state;
-    all_points(&c, each(5));
+    rig_all_points(c.name, rig_run, &c, rig_each(5));
 }
 
 static void test_short_of_room_for_pages(void **state)
@@ -101,7 +70,7 @@ static void test_short_of_room_for_pages(void **state)
                                       .seed = 4};
 
     (void)state;
-    all_points(&c, each(3));
+    rig_all_points(c.name, rig_run, &c, rig_each(3));
 }
 
 static void test_limited(void **state)
@@ -115,7 +84,7 @@ static void test_limited(void **state)
                                       .seed = 5};
 
     (void)state;
-    all_points(&c, 10 * each(3));
+    rig_all_points(c.name, rig_run, &c, 10 * rig_each(3));
 }
 
 static void test_successors_that_die_too(void **state)
@@ -129,7 +98,7 @@ static void test_successors_that_die_too(void **state)
                                 .again = true};
 
     (void)state;
-    for (c.seed = 100; c.seed < 100 + 400 / each(5); c.seed++) {
+    for (c.seed = 100; c.seed < 100 + 400 / rig_each(5); c.seed++) {
         uint64_t at = 1 + c.seed * 37 % 400;
 
         if (rig_run(&c, at, false) != RIG_GOOD)
@@ -150,7 +119,7 @@ static void test_frontend_that_does_not_wait_for_connected(void **state)
 
     (void)state;
     for (c.seed = 10; c.seed < 13; c.seed++)
-        all_points(&c, each(1));
+        rig_all_points(c.name, rig_run, &c, rig_each(1));
 }
 
 /* It is Closing long before its guest lets go. */
@@ -165,7 +134,7 @@ static void test_device_that_is_to_go(void **state)
                                       .seed = 20};
 
     (void)state;
-    all_points(&c, each(3));
+    rig_all_points(c.name, rig_run, &c, rig_each(3));
 }
 
 /* What a dead program leaves may be anything: it may have died of that. */
@@ -179,7 +148,7 @@ static void test_spoilt_log_harms_nobody_else(void **state)
                                 .requests = 150};
 
     (void)state;
-    for (c.seed = 1; c.seed < 1 + 2000 / each(5); c.seed++) {
+    for (c.seed = 1; c.seed < 1 + 2000 / rig_each(5); c.seed++) {
         c.spoil = 1 + c.seed % 40;
         if (rig_run(&c, 100 + c.seed * 37 % 400, false) != RIG_GOOD)
             fail_msg("seed %u", c.seed);

@@ -10,38 +10,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "tests/unit/net_rig.h"
-
-/* The points of a life are tried one by one, or every so many: WEIR_CRASH_EACH
- * in the environment. */
-static uint64_t each(uint64_t otherwise)
-{
-    const char *s = getenv("WEIR_CRASH_EACH");
-
-    return s != NULL && atoi(s) > 0 ? (uint64_t)atoi(s) : otherwise;
-}
-
-static void all_points(const struct net_case *c, uint64_t stride)
-{
-    uint64_t at = 1;
-
-    for (; at < 100000; at += stride) {
-        enum rig_result got = net_rig_run(c, at, false);
-
-        if (got == RIG_OVER)
-            break;
-        if (got != RIG_GOOD)
-            fail_msg("%s: dead at point %llu: %s", c->name,
-                     (unsigned long long)at,
-                     got == RIG_WRONG ? "see above" : "the test died");
-    }
-    assert_in_range(at, 100, 99999);
-    printf("%s: %llu points, every %llu\n", c->name, (unsigned long long)at,
-           (unsigned long long)stride);
-}
 
 static void test_every_point_of_a_short_life(void **state)
 {
@@ -53,7 +22,7 @@ static void test_every_point_of_a_short_life(void **state)
                                       .seed = 1};
 
     (void)state;
-    all_points(&c, each(1));
+    rig_all_points(c.name, net_rig_run, &c, rig_each(1));
 }
 
 static void test_split_event_channels_no_pool(void **state)
@@ -66,7 +35,7 @@ static void test_split_event_channels_no_pool(void **state)
                                       .seed = 2};
 
     (void)state;
-    all_points(&c, each(3));
+    rig_all_points(c.name, net_rig_run, &c, rig_each(3));
 }
 
 static void test_switch(void **state)
@@ -80,7 +49,7 @@ static void test_switch(void **state)
                                       .seed = 3};
 
     (void)state;
-    all_points(&c, each(11));
+    rig_all_points(c.name, net_rig_run, &c, rig_each(11));
 }
 
 static void test_limited(void **state)
@@ -94,7 +63,7 @@ static void test_limited(void **state)
                                       .seed = 4};
 
     (void)state;
-    all_points(&c, 10 * each(7));
+    rig_all_points(c.name, net_rig_run, &c, 10 * rig_each(7));
 }
 
 static void test_pool_that_cannot_be_mapped_again(void **state)
@@ -108,7 +77,7 @@ static void test_pool_that_cannot_be_mapped_again(void **state)
                                       .seed = 5};
 
     (void)state;
-    all_points(&c, each(7));
+    rig_all_points(c.name, net_rig_run, &c, rig_each(7));
 }
 
 static void test_successors_that_die_too(void **state)
@@ -120,7 +89,7 @@ static void test_successors_that_die_too(void **state)
                                 .again = true};
 
     (void)state;
-    for (c.seed = 100; c.seed < 100 + 400 / each(4); c.seed++) {
+    for (c.seed = 100; c.seed < 100 + 400 / rig_each(4); c.seed++) {
         uint64_t at = 1 + c.seed * 37 % 900;
 
         c.fronts = 1 + c.seed % 2;
@@ -138,7 +107,7 @@ static void test_spoilt_log_harms_nobody_else(void **state)
         .name = "spoilt", .queues = 2, .pool = true, .frames = 300};
 
     (void)state;
-    for (c.seed = 1; c.seed < 1 + 2000 / each(5); c.seed++) {
+    for (c.seed = 1; c.seed < 1 + 2000 / rig_each(5); c.seed++) {
         c.spoil = 1 + c.seed % 40;
         c.fronts = 1 + c.seed % 2;
         c.split = c.seed % 4 < 2;
