@@ -43,6 +43,7 @@ int hv_ctl_init(struct hv_ctl *c, struct hv_machine *m, const char *path,
     memset(c, 0, sizeof(*c));
     c->m = m;
     c->epoll = epoll;
+    hv_stash_init(&c->stash, m->max_stash);
     for (int i = 0; i < HV_CTL_CONNS; i++)
         c->conn[i].fd = -1;
     c->listener =
@@ -74,6 +75,7 @@ void hv_ctl_fini(struct hv_ctl *c)
     for (int i = 0; i < HV_CTL_CONNS; i++)
         if (c->conn[i].fd >= 0)
             drop(&c->conn[i]);
+    hv_stash_fini(&c->stash);
     if (c->listener >= 0)
         close(c->listener);
     c->listener = -1;
@@ -116,10 +118,12 @@ static bool send_out(struct hv_ctl *c, struct hv_conn *conn,
 {
     union {
         struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof(int))];
-    } ctl;
+        char room[CMSG_SPACE(sizeof(int) * WEIR_STASH_FDS)];
+    } ctl = {.room = {0}};
     struct iovec iov = {c->out, WEIR_HV_HEADER};
     struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+    const int *fds = r->pass ? r->pass->fd : &r->fd;
+    size_t n = r->pass ? r->pass->n : r->fd >= 0;
 
     if (h->status == 0) {
         iov.iov_len += r->len;
@@ -127,35 +131,32 @@ static bool send_out(struct hv_ctl *c, struct hv_conn *conn,
     }
     h->size = (uint16_t)iov.iov_len;
     weir_hv_put_header(c->out, h);
-    if (h->status == 0 && r->fd >= 0) {
-        struct cmsghdr *cm;
-
-        memset(&ctl, 0, sizeof(ctl));
+    if (h->status == 0 && n) {
         mh.msg_control = &ctl;
-        mh.msg_controllen = sizeof(ctl);
-        cm = CMSG_FIRSTHDR(&mh);
-        cm->cmsg_level = SOL_SOCKET;
-        cm->cmsg_type = SCM_RIGHTS;
-        cm->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(cm), &r->fd, sizeof(int));
+        mh.msg_controllen = CMSG_SPACE(n * sizeof(int));
+        ctl.align.cmsg_level = SOL_SOCKET;
+        ctl.align.cmsg_type = SCM_RIGHTS;
+        ctl.align.cmsg_len = CMSG_LEN(n * sizeof(int));
+        memcpy(CMSG_DATA(&ctl.align), fds, n * sizeof(int));
     }
     return sendmsg(conn->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
-/* A packet into c->in, and one descriptor that came with it: there is room for
- * no more (in the padding two would fit), so the kernel drops others. */
-static ssize_t receive(struct hv_ctl *c, const struct hv_conn *conn, int *fd)
+/* A packet into c->in, and what came with it into r: the kernel drops what
+ * there is no room for. */
+static ssize_t receive(struct hv_ctl *c, const struct hv_conn *conn,
+                       struct hv_ctl_reply *r)
 {
     union {
         struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(sizeof(r->got))];
     } ctl;
     struct iovec iov = {c->in, sizeof(c->in)};
     struct msghdr mh = {
         .msg_iov = &iov,
         .msg_iovlen = 1,
         .msg_control = &ctl,
-        .msg_controllen = CMSG_LEN(sizeof(int)),
+        .msg_controllen = CMSG_LEN(sizeof(r->got)),
     };
     struct cmsghdr *cm;
     ssize_t n = recvmsg(conn->fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -163,29 +164,30 @@ static ssize_t receive(struct hv_ctl *c, const struct hv_conn *conn, int *fd)
     if (n < 0)
         return n;
     cm = CMSG_FIRSTHDR(&mh);
-    if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS &&
-        cm->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(fd, CMSG_DATA(cm), sizeof(*fd));
+    if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS) {
+        r->ngot = (unsigned)((cm->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(r->got, CMSG_DATA(cm), r->ngot * sizeof(int));
+    }
+    r->spilt = mh.msg_flags & MSG_CTRUNC;
     return mh.msg_flags & MSG_TRUNC ? 0 : n;
 }
 
 void hv_ctl_serve(struct hv_ctl *c, uint32_t index)
 {
     struct hv_conn *conn = &c->conn[index % HV_CTL_CONNS];
-    struct hv_ctl_reply r = {.p = c->out + WEIR_HV_HEADER, .fd = -1, .got = -1};
+    struct hv_ctl_reply r = {.p = c->out + WEIR_HV_HEADER, .fd = -1};
     struct weir_hv_header h = {0}, out = {0};
     ssize_t n;
     bool ok;
 
     if (conn->fd < 0)
         return;
-    n = receive(c, conn, &r.got);
+    n = receive(c, conn, &r);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n <= 0 || weir_hv_get_header(c->in, (size_t)n, &h) < 0 ||
         (h.op & WEIR_HV_REPLY)) {
-        if (r.got >= 0)
-            close(r.got);
+        hv_stash_close(&c->stash, r.got, r.ngot);
         drop(conn);
         return;
     }
@@ -193,8 +195,7 @@ void hv_ctl_serve(struct hv_ctl *c, uint32_t index)
     out.seq = h.seq;
     out.status = hv_ctl_op(c, conn, &h, c->in + WEIR_HV_HEADER,
                            (size_t)n - WEIR_HV_HEADER, &r);
-    if (r.got >= 0)
-        close(r.got);
+    hv_stash_close(&c->stash, r.got, r.ngot);
     if (out.status == 0 && r.later)
         return;
     ok = send_out(c, conn, &out, &r);

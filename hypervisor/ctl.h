@@ -9,6 +9,7 @@
 
 #include "hypervisor/codec.h"
 #include "hypervisor/machine.h"
+#include "hypervisor/stash.h"
 
 #define HV_CTL_CONNS 64
 #define HV_CTL_WAITS 64 /* not answered yet, of one connection */
@@ -31,6 +32,7 @@ struct hv_ctl {
     char path[108];
     int listener, epoll;
     struct hv_conn conn[HV_CTL_CONNS];
+    struct hv_stash stash;
     uint8_t in[WEIR_HV_MSG_MAX], out[WEIR_HV_MSG_MAX];
 };
 
@@ -53,8 +55,13 @@ struct hv_ctl_reply {
     size_t len;
     unsigned count;
     int fd;     /* -1 or a descriptor to pass; closed after */
-    int got;    /* IN: -1 or a descriptor that came; closed after */
     bool later; /* no answer now */
+    const struct hv_stashed *pass; /* descriptors to pass, or NULL */
+    /* IN: descriptors that came; those still here are closed after.  spilt:
+     * there were more, or weir-hv could take no more. */
+    int got[WEIR_STASH_FDS];
+    unsigned ngot;
+    bool spilt;
 };
 int hv_ctl_op(struct hv_ctl *c, struct hv_conn *conn,
               const struct weir_hv_header *h, const uint8_t *p, size_t len,

@@ -133,9 +133,9 @@ static int op_vm_load(struct call *k)
 
     if (rc < 0)
         return rc;
-    if (k->r->got < 0)
+    if (k->r->ngot != 1)
         return -EBADF;
-    return hv_vm_load(d->vm, k->r->got, weir_le64(k->p + 24),
+    return hv_vm_load(d->vm, k->r->got[0], weir_le64(k->p + 24),
                       weir_le64(k->p + 16), weir_le64(k->p + 8));
 }
 
@@ -345,6 +345,40 @@ static int op_machine(struct call *k)
     return 0;
 }
 
+static int op_stash(struct call *k)
+{
+    uint32_t n = weir_le32(k->p + 8);
+    int rc;
+
+    if (n < 1 || n > WEIR_STASH_FDS || weir_le32(k->p + 12))
+        return -EINVAL;
+    if (k->r->ngot != n || k->r->spilt)
+        return k->r->ngot < n && k->r->spilt ? -EMFILE : -EBADF;
+    rc = hv_stash_put(&k->c->stash, weir_le64(k->p), k->r->got, n);
+    if (rc == 0)
+        k->r->ngot = 0;
+    return rc;
+}
+
+static int op_unstash(struct call *k)
+{
+    return hv_stash_drop(&k->c->stash, weir_le64(k->p));
+}
+
+static int op_stashed(struct call *k)
+{
+    const struct hv_stashed *s = hv_stash_next(&k->c->stash, weir_le64(k->p));
+
+    if (!s)
+        return -ENOENT;
+    weir_put64(k->r->p, s->key);
+    weir_put32(k->r->p + 8, s->n);
+    weir_put32(k->r->p + 12, 0);
+    k->r->len = WEIR_HVCTL_STASHED_REP;
+    k->r->pass = s;
+    return 0;
+}
+
 static const struct {
     int (*call)(struct call *k);
     size_t len; /* of the payload, exactly */
@@ -365,6 +399,9 @@ static const struct {
     [WEIR_HVCTL_MACHINE] = {op_machine, 0},
     [WEIR_HVCTL_VM_LOAD] = {op_vm_load, WEIR_HVCTL_LOAD_REQ},
     [WEIR_HVCTL_VM_START] = {op_vm_start, WEIR_HVCTL_START_REQ},
+    [WEIR_HVCTL_STASH] = {op_stash, WEIR_HVCTL_STASH_REQ},
+    [WEIR_HVCTL_UNSTASH] = {op_unstash, 8},
+    [WEIR_HVCTL_STASHED] = {op_stashed, 8},
 };
 
 int hv_ctl_op(struct hv_ctl *c, struct hv_conn *conn,

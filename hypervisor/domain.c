@@ -61,11 +61,13 @@ int hv_machine_init(struct hv_machine *m, uint64_t bytes)
         rl.rlim_cur = rl.rlim_max;
         setrlimit(RLIMIT_NOFILE, &rl);
     }
-    m->max_ports = 128;
-    if (rl.rlim_cur > 1024)
-        m->max_ports =
-            (uint32_t)(rl.rlim_cur > 1u << 20 ? 1u << 19 : rl.rlim_cur / 2) -
-            256;
+    m->max_ports = m->max_stash = 128;
+    if (rl.rlim_cur > 1u << 20)
+        rl.rlim_cur = 1u << 20;
+    if (rl.rlim_cur > 1024) {
+        m->max_stash = (uint32_t)(rl.rlim_cur / 8);
+        m->max_ports = (uint32_t)(rl.rlim_cur * 7 / 16) - 256;
+    }
     return init_lock(&m->lock);
 }
 

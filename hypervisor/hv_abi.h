@@ -200,6 +200,15 @@ enum weir_hv_op {
  *             8 u64 first; 16 u64 last
  * MACHINE     nothing; reply 0 u64 frames; 8 u64 used; 16 u64 resident bytes
  *             beside frames; 24 u32 domains; 28 u32 zero; 32 version, 32 bytes
+ * STASH       0 u64 key; 8 u32 count of descriptors, 1..WEIR_STASH_FDS;
+ *            12 u32 zero
+ *             with so many descriptors (else -EBADF), which replace what key
+ *             has.  -EMFILE: too many are kept, or weir-hv could not take them;
+ *             -ENOSPC: WEIR_STASH_RECORDS keys; what key has stays then
+ * UNSTASH     0 u64 key; -ENOENT without a record
+ * STASHED     0 u64 first key; -ENOENT: no key from there on
+ *   reply     0 u64 lowest key >= first; 8 u32 count of descriptors;
+ *            12 u32 zero; with so many descriptors
  *
  * dominfo, 344 bytes:
  *   0 u32 domid; 4 u32 kind; 8 u32 state; 12 i32 pid; 16 name 64;
@@ -228,12 +237,17 @@ enum weir_hvctl_op {
     WEIR_HVCTL_VM_LOAD = 15,
     WEIR_HVCTL_VM_START = 16,
     WEIR_HVCTL_REVIVE = 17,
+    WEIR_HVCTL_STASH = 18,
+    WEIR_HVCTL_UNSTASH = 19,
+    WEIR_HVCTL_STASHED = 20,
 };
 
 #define WEIR_HVCTL_CREATE_REQ  112
 #define WEIR_HVCTL_LOAD_REQ    32
 #define WEIR_HVCTL_START_REQ   16
 #define WEIR_HVCTL_REVIVE_REQ  8
+#define WEIR_HVCTL_STASH_REQ   16
+#define WEIR_HVCTL_STASHED_REP 16
 #define WEIR_HVCTL_LOAD_MAX    (4u << 20) /* bytes of one VM_LOAD */
 #define WEIR_HVCTL_DOMINFO     344
 #define WEIR_HVCTL_LIST_MAX    16 /* dominfos in one reply */

@@ -92,6 +92,7 @@ struct hv_machine {
     uint32_t ndomains;         /* (L) */
     domid_t last_domid;        /* main: last one chosen */
     uint32_t ports, max_ports; /* (L) of all domains: two descriptors each */
+    uint32_t max_stash;        /* descriptors (stash.h) */
     int wake;                  /* eventfd: a domain changed */
     int kvm;                   /* /dev/kvm, or -1 */
     /* (L) Mappings of this process, of which the kernel allows a number only:

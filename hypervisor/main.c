@@ -229,6 +229,9 @@ int main(int argc, char **argv)
     if (!machine.mem.locked)
         hv_host_no_swap();
     hv_host_drop();
+    rc = hv_stash_start(&ctl.stash);
+    if (rc < 0)
+        return fail("thread", rc);
     hv_host_notify("READY=1");
     loop(&ctl, epoll, signals);
     hv_host_notify("STOPPING=1");

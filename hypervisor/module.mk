@@ -9,7 +9,7 @@ HV_VMXEN := $(addprefix hypervisor/,grant_use.c vm_call.c vm_call_event.c \
 HV_CORE := $(addprefix hypervisor/,codec.c console.c ctl.c ctl_ops.c domain.c \
 	domain_end.c domain_new.c domain_revive.c domain_run.c event.c frames.c grant.c host.c hyper_event.c \
 	hyper_grant.c hyper_keep.c hyper_mem.c hyper_start.c hypercall.c iospace.c keep.c log.c \
-	memory.c pagewin.c pagewin_probe.c track.c verify.c verify_fds.c \
+	memory.c pagewin.c pagewin_probe.c stash.c track.c verify.c verify_fds.c \
 	verify_maps.c) $(HV_VM) $(HV_VMXEN)
 HV_CLIENT := hypervisor/codec.c $(addprefix hypervisor/client/,codec_client.c \
 	control.c control_ops.c \
@@ -36,6 +36,8 @@ $(call test,test_hv_channels,tests/unit/test_hv_channels.c \
 	hypervisor/client/codec_client.c,weir-hvcore)
 $(call test,test_hvctl,tests/unit/test_hvctl.c,weir-hvclient)
 $(call test,test_hv_keep,tests/unit/test_hv_keep.c tests/fuzz/hv_fake.c,weir-hvcore)
+$(call test,test_hv_stash,tests/unit/test_hv_stash.c $(addprefix \
+	hypervisor/client/,codec_client.c control.c control_ops.c),weir-hvcore,-Xlinker --wrap=close)
 # The fuzzers' made-up kernel, and calls that are looked at on their way.
 HV_HELD_WRAP := $(patsubst %,-Xlinker --wrap=%,hv_memory_populate hv_memory_discard \
 	hv_grant_release hv_event_close hv_hypercall pthread_mutex_unlock \

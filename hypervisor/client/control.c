@@ -48,45 +48,43 @@ int weir_hvctl_fd(struct weir_hvctl *c)
     return c->fd;
 }
 
-void weir_hvctl_drop(int *fd)
+void weir_hvctl_drop(struct weir_hvctl_msg *k)
 {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
+    for (unsigned i = 0; i < k->nfds; i++)
+        close(k->fds[i]);
+    k->nfds = 0;
 }
 
-/* One packet; a descriptor with it goes to *fd.  There is room for no more (in
- * the padding of CMSG_SPACE two would fit), so the kernel drops others. */
-static int receive(struct weir_hvctl *c, struct weir_hv_header *h, int *fd,
-                   int flags)
+/* One packet.  There is room for the descriptors that k expects (in the padding
+ * of CMSG_SPACE one more would fit), so the kernel drops others. */
+static int receive(struct weir_hvctl *c, struct weir_hv_header *h,
+                   struct weir_hvctl_msg *k)
 {
     union {
         struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(sizeof(k->fds))];
     } ctl;
     struct iovec iov = {c->in, sizeof(c->in)};
-    struct msghdr mh = {
-        .msg_iov = &iov,
-        .msg_iovlen = 1,
-        .msg_control = &ctl,
-        .msg_controllen = CMSG_LEN(sizeof(int)),
-    };
+    struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
     struct cmsghdr *cm;
     ssize_t n;
 
-    *fd = -1;
-    do
-        n = recvmsg(c->fd, &mh, MSG_CMSG_CLOEXEC | flags);
-    while (n < 0 && errno == EINTR);
+    k->nfds = 0;
+    do {
+        mh.msg_control = k->room ? &ctl : NULL;
+        mh.msg_controllen = k->room ? CMSG_LEN(k->room * sizeof(int)) : 0;
+        n = recvmsg(c->fd, &mh, MSG_CMSG_CLOEXEC);
+    } while (n < 0 && errno == EINTR);
     if (n <= 0)
         return n < 0 ? -errno : -EPIPE;
     cm = CMSG_FIRSTHDR(&mh);
-    if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS &&
-        cm->cmsg_len == CMSG_LEN(sizeof(int)))
-        memcpy(fd, CMSG_DATA(cm), sizeof(*fd));
+    if (cm && cm->cmsg_level == SOL_SOCKET && cm->cmsg_type == SCM_RIGHTS) {
+        k->nfds = (unsigned)((cm->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+        memcpy(k->fds, CMSG_DATA(cm), k->nfds * sizeof(int));
+    }
     if (weir_hv_get_header(c->in, (size_t)n, h) == 0)
         return 0;
-    weir_hvctl_drop(fd);
+    weir_hvctl_drop(k);
     return -EPROTO;
 }
 
@@ -105,22 +103,23 @@ static void enqueue(struct weir_hvctl *c, const struct weir_hv_header *h)
         c->queued++;
 }
 
-static int send_packet(struct weir_hvctl *c, size_t len, const int *fd)
+static int send_packet(struct weir_hvctl *c, size_t len,
+                       const struct weir_hvctl_msg *k)
 {
     union {
         struct cmsghdr align;
-        char room[CMSG_SPACE(sizeof(int))];
+        char room[CMSG_SPACE(sizeof(k->fds))];
     } ctl = {.room = {0}};
     struct iovec iov = {c->out, len};
     struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
 
-    if (fd) {
+    if (k->npass) {
         mh.msg_control = &ctl;
-        mh.msg_controllen = sizeof(ctl);
+        mh.msg_controllen = CMSG_SPACE(k->npass * sizeof(int));
         ctl.align.cmsg_level = SOL_SOCKET;
         ctl.align.cmsg_type = SCM_RIGHTS;
-        ctl.align.cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(&ctl.align), fd, sizeof(int));
+        ctl.align.cmsg_len = CMSG_LEN(k->npass * sizeof(int));
+        memcpy(CMSG_DATA(&ctl.align), k->pass, k->npass * sizeof(int));
     }
     return sendmsg(c->fd, &mh, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
@@ -136,16 +135,16 @@ int weir_hvctl_call(struct weir_hvctl *c, struct weir_hvctl_msg *k)
     int rc;
 
     weir_hv_put_header(c->out, &h);
-    rc = send_packet(c, h.size, k->pass);
+    rc = send_packet(c, h.size, k);
     if (rc < 0)
         return rc;
     for (;;) {
-        rc = receive(c, &h, &k->fd, 0);
+        rc = receive(c, &h, k);
         if (rc < 0)
             return rc;
         if (h.op != WEIR_HVCTL_EVENT)
             break;
-        weir_hvctl_drop(&k->fd);
+        weir_hvctl_drop(k);
         enqueue(c, &h);
     }
     want = k->elements ? k->want * h.count : k->want;
@@ -156,7 +155,7 @@ int weir_hvctl_call(struct weir_hvctl *c, struct weir_hvctl_msg *k)
     else if (h.size != WEIR_HV_HEADER + want)
         rc = -EPROTO;
     if (rc < 0)
-        weir_hvctl_drop(&k->fd);
+        weir_hvctl_drop(k);
     k->count = h.count;
     return rc;
 }
@@ -170,12 +169,12 @@ int weir_hvctl_subscribe(struct weir_hvctl *c)
 
 int weir_hvctl_next_event(struct weir_hvctl *c, struct weir_hv_dominfo *out)
 {
+    struct weir_hvctl_msg k = {0};
     struct weir_hv_header h;
-    int rc, fd;
+    int rc;
 
     if (c->queued == 0) {
-        rc = receive(c, &h, &fd, 0);
-        weir_hvctl_drop(&fd);
+        rc = receive(c, &h, &k);
         if (rc < 0)
             return rc;
         if (h.op != WEIR_HVCTL_EVENT)

@@ -109,6 +109,26 @@ int weir_hvctl_console(struct weir_hvctl *c, domid_t domid, int *fd);
 int weir_hvctl_subscribe(struct weir_hvctl *c);
 int weir_hvctl_next_event(struct weir_hvctl *c, struct weir_hv_dominfo *out);
 
+/* What the device manager leaves with weir-hv so that a successor can go on:
+ * descriptors under a key.  weir-hv looks at none of them.  Records live as
+ * long as weir-hv; one is replaced as a whole, so it is the old or the new one
+ * at a kill.  Close one's own copy last: the last close of a file may take
+ * long. */
+#define WEIR_STASH_FDS     16
+#define WEIR_STASH_RECORDS 4096
+/* Copies of fds[0..n), n from 1, in the place of what key had.  -ENOSPC: too
+ * many records; -EMFILE: too many descriptors are kept (an eighth of weir-hv's
+ * limit).  What key had stays then. */
+int weir_hvctl_stash(struct weir_hvctl *c, uint64_t key, const int *fds,
+                     unsigned n);
+/* -ENOENT: nothing under key. */
+int weir_hvctl_unstash(struct weir_hvctl *c, uint64_t key);
+/* The record with the lowest key >= first, copies of its descriptors
+ * (close-on-exec) for the caller to close; -ENOENT: no more; -EMFILE: the
+ * caller has no room for them. */
+int weir_hvctl_stashed(struct weir_hvctl *c, uint64_t first, uint64_t *key,
+                       int fds[WEIR_STASH_FDS], unsigned *n);
+
 enum weir_io_kind { WEIR_IO_PORT, WEIR_IO_MEM, WEIR_IO_IRQ, WEIR_IO_PCI };
 struct weir_io_range {
     enum weir_io_kind kind;

@@ -24,14 +24,18 @@ struct weir_hvctl_msg {
     size_t want; /* payload of a good reply; or of each of its elements */
     bool elements;
     unsigned count;  /* OUT */
-    int fd;          /* OUT: -1 or a descriptor */
-    const int *pass; /* IN: a descriptor that goes with it, or NULL */
+    const int *pass; /* IN: descriptors that go with it, WEIR_STASH_FDS at */
+    unsigned npass;  /* most */
+    unsigned room;   /* IN: descriptors a good reply can have */
+    int fds[WEIR_STASH_FDS]; /* OUT: nfds of them */
+    unsigned nfds;
 };
 
-/* 0, or -errno: of the call, or of the transport; k->fd is then -1. */
+/* 0, or -errno: of the call, or of the transport; k->nfds is then 0. */
 int weir_hvctl_call(struct weir_hvctl *c, struct weir_hvctl_msg *k);
 
-void weir_hvctl_drop(int *fd);
+/* Closes what came. */
+void weir_hvctl_drop(struct weir_hvctl_msg *k);
 
 /* The payload of the request to be sent next, and of the last reply. */
 static inline uint8_t *weir_hvctl_args(struct weir_hvctl *c)

@@ -12,7 +12,11 @@ int weir_hvctl_create(struct weir_hvctl *c, const struct weir_hv_create *how,
                       domid_t *domid, int *domain_fd)
 {
     struct weir_hvctl_msg k = {
-        .op = WEIR_HVCTL_CREATE, .len = WEIR_HVCTL_CREATE_REQ, .want = 4};
+        .op = WEIR_HVCTL_CREATE,
+        .len = WEIR_HVCTL_CREATE_REQ,
+        .want = 4,
+        .room = 1,
+    };
     int rc;
 
     if (strlen(how->name) >= WEIR_HV_NAME)
@@ -21,12 +25,12 @@ int weir_hvctl_create(struct weir_hvctl *c, const struct weir_hv_create *how,
     rc = weir_hvctl_call(c, &k);
     if (rc < 0)
         return rc;
-    if ((k.fd < 0) != (how->kind == WEIR_DOM_VM)) {
-        weir_hvctl_drop(&k.fd);
+    if ((k.nfds == 0) != (how->kind == WEIR_DOM_VM)) {
+        weir_hvctl_drop(&k);
         return -EPROTO;
     }
     *domid = (domid_t)weir_le32(weir_hvctl_result(c));
-    *domain_fd = k.fd;
+    *domain_fd = k.nfds ? k.fds[0] : -1;
     return 0;
 }
 
@@ -43,7 +47,8 @@ int weir_hvctl_vm_load(struct weir_hvctl *c, domid_t domid, int memfd,
             length < WEIR_HVCTL_LOAD_MAX ? length : WEIR_HVCTL_LOAD_MAX;
         struct weir_hvctl_msg k = {.op = WEIR_HVCTL_VM_LOAD,
                                    .len = WEIR_HVCTL_LOAD_REQ,
-                                   .pass = &memfd};
+                                   .pass = &memfd,
+                                   .npass = 1};
         int rc;
 
         weir_put32(weir_hvctl_args(c), domid);
@@ -88,20 +93,24 @@ int weir_hvctl_destroy(struct weir_hvctl *c, domid_t domid)
     return on_domain(c, WEIR_HVCTL_DESTROY, domid);
 }
 
-int weir_hvctl_revive(struct weir_hvctl *c, domid_t domid, int *domain_fd)
+/* What answers with one descriptor. */
+static int get_fd(struct weir_hvctl *c, uint16_t op, size_t len, int *fd)
 {
-    struct weir_hvctl_msg k = {.op = WEIR_HVCTL_REVIVE,
-                               .len = WEIR_HVCTL_REVIVE_REQ};
-    int rc;
+    struct weir_hvctl_msg k = {.op = op, .len = len, .room = 1};
+    int rc = weir_hvctl_call(c, &k);
 
-    weir_put32(weir_hvctl_args(c), domid);
-    weir_put32(weir_hvctl_args(c) + 4, 0);
-    rc = weir_hvctl_call(c, &k);
-    if (rc == 0 && k.fd < 0)
+    if (rc == 0 && k.nfds == 0)
         rc = -EPROTO;
     if (rc == 0)
-        *domain_fd = k.fd;
+        *fd = k.fds[0];
     return rc;
+}
+
+int weir_hvctl_revive(struct weir_hvctl *c, domid_t domid, int *domain_fd)
+{
+    weir_put32(weir_hvctl_args(c), domid);
+    weir_put32(weir_hvctl_args(c) + 4, 0);
+    return get_fd(c, WEIR_HVCTL_REVIVE, WEIR_HVCTL_REVIVE_REQ, domain_fd);
 }
 
 int weir_hvctl_pause(struct weir_hvctl *c, domid_t domid)
@@ -174,16 +183,58 @@ int weir_hvctl_stats(struct weir_hvctl *c, domid_t domid,
 
 int weir_hvctl_console(struct weir_hvctl *c, domid_t domid, int *fd)
 {
-    struct weir_hvctl_msg k = {.op = WEIR_HVCTL_CONSOLE, .len = 4};
+    weir_put32(weir_hvctl_args(c), domid);
+    return get_fd(c, WEIR_HVCTL_CONSOLE, 4, fd);
+}
+
+int weir_hvctl_stash(struct weir_hvctl *c, uint64_t key, const int *fds,
+                     unsigned n)
+{
+    struct weir_hvctl_msg k = {.op = WEIR_HVCTL_STASH,
+                               .len = WEIR_HVCTL_STASH_REQ,
+                               .pass = fds,
+                               .npass = n};
+
+    if (n < 1 || n > WEIR_STASH_FDS)
+        return -EINVAL;
+    weir_put64(weir_hvctl_args(c), key);
+    weir_put32(weir_hvctl_args(c) + 8, n);
+    weir_put32(weir_hvctl_args(c) + 12, 0);
+    return weir_hvctl_call(c, &k);
+}
+
+int weir_hvctl_unstash(struct weir_hvctl *c, uint64_t key)
+{
+    struct weir_hvctl_msg k = {.op = WEIR_HVCTL_UNSTASH, .len = 8};
+
+    weir_put64(weir_hvctl_args(c), key);
+    return weir_hvctl_call(c, &k);
+}
+
+int weir_hvctl_stashed(struct weir_hvctl *c, uint64_t first, uint64_t *key,
+                       int fds[WEIR_STASH_FDS], unsigned *n)
+{
+    struct weir_hvctl_msg k = {.op = WEIR_HVCTL_STASHED,
+                               .len = 8,
+                               .want = WEIR_HVCTL_STASHED_REP,
+                               .room = WEIR_STASH_FDS};
+    uint32_t said;
     int rc;
 
-    weir_put32(weir_hvctl_args(c), domid);
+    weir_put64(weir_hvctl_args(c), first);
     rc = weir_hvctl_call(c, &k);
-    if (rc == 0 && k.fd < 0)
-        rc = -EPROTO;
-    if (rc == 0)
-        *fd = k.fd;
-    return rc;
+    if (rc < 0)
+        return rc;
+    said = weir_le32(weir_hvctl_result(c) + 8);
+    if (k.nfds == 0 || k.nfds != said) {
+        rc = k.nfds < said && said <= WEIR_STASH_FDS ? -EMFILE : -EPROTO;
+        weir_hvctl_drop(&k);
+        return rc;
+    }
+    *key = weir_le64(weir_hvctl_result(c));
+    *n = k.nfds;
+    memcpy(fds, k.fds, k.nfds * sizeof(*fds));
+    return 0;
 }
 
 static int io_change(struct weir_hvctl *c, uint16_t op, domid_t domid,

@@ -71,6 +71,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(&c, 0, sizeof(c));
     c.m = fake_machine();
+    hv_stash_init(&c.stash, 40);
     for (int i = 1; i < HV_CTL_CONNS; i++)
         c.conn[i].fd = -1;
     d = fake_domain(1, &dom);
@@ -88,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(sv[1]);
     if (c.conn[0].fd >= 0)
         close(c.conn[0].fd);
+    hv_stash_fini(&c.stash);
     fake_end(d, dom);
     fake_check_empty();
     return 0;
