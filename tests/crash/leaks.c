@@ -1,168 +1,173 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/crash/leaks.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
+#include <fnmatch.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
-#include <unistd.h>
 
-#define TRIES   100
-#define STEP_NS 20000000
-#define MAPS    4 /* of malloc and stacks, which come and go */
+#define STEP_MS 50
+#define SHOWN   40 /* lines of a comparison */
 
-static const char *const names[LEAKS_SERVERS] = {"weir-hv", "weir-devd",
-                                                 "weir-xenstored"};
-
-static int server_pid(const char *state_dir, const char *socket_name)
+static int by_key(const void *a, const void *b)
 {
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    struct ucred cred = {0};
-    socklen_t len = sizeof(cred);
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    const struct leaks_line *x = a, *y = b;
 
-    if (fd < 0)
-        return -errno;
-    snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", state_dir, socket_name);
-    if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
-        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len);
-    close(fd);
-    return cred.pid > 0 ? cred.pid : -ECONNREFUSED;
+    return strcmp(x->key, y->key);
 }
 
-static unsigned entries(int pid, const char *what)
+static struct leaks_line *find(const struct leaks *l, const char *key)
 {
-    char path[64];
-    unsigned n = 0;
-    DIR *d;
-
-    snprintf(path, sizeof(path), "/proc/%d/%s", pid, what);
-    d = opendir(path);
-    while (d != NULL && readdir(d) != NULL)
-        n++;
-    if (d != NULL)
-        closedir(d);
-    return n;
+    for (unsigned i = 0; i < l->n; i++)
+        if (strcmp(l->line[i].key, key) == 0)
+            return &l->line[i];
+    return NULL;
 }
 
-static unsigned lines(int pid)
+static struct leaks_line *grow(struct leaks *l)
 {
-    char path[64];
-    unsigned n = 0;
-    FILE *f;
-    int c;
+    struct leaks_line *more;
 
-    snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-    f = fopen(path, "r");
-    while (f != NULL && (c = getc(f)) != EOF)
-        n += c == '\n';
-    if (f != NULL)
-        fclose(f);
-    return n;
+    if (l->n >= LEAKS_LINES)
+        return NULL;
+    more = realloc(l->line, (l->n + 1) * sizeof(*more));
+    if (more == NULL)
+        return NULL;
+    l->line = more;
+    memset(&more[l->n], 0, sizeof(*more));
+    return &more[l->n++];
 }
 
-static void nap(void)
+void leaks_add(struct leaks *l, int64_t room, uint64_t value, const char *fmt,
+               ...)
 {
-    nanosleep(&(struct timespec){0, STEP_NS}, NULL);
-}
+    char key[LEAKS_KEY];
+    struct leaks_line *line;
+    va_list ap;
 
-static void count(struct leaks *l, unsigned i)
-{
-    l->fds[i] = entries(l->pid[i], "fd");
-    l->tasks[i] = entries(l->pid[i], "task");
-    l->maps[i] = lines(l->pid[i]);
-}
-
-static void count_domain(struct leaks *l, unsigned i)
-{
-    if (weir_hvctl_info(l->hv, l->domid[i], &l->dom[i]) != 0)
-        memset(&l->dom[i], 0xff, sizeof(l->dom[i]));
-}
-
-int leaks_begin(struct leaks *l, const char *state_dir, int xenstored,
-                domid_t driver)
-{
-    char path[128];
-    int err;
-
-    l->pid[0] = server_pid(state_dir, "hv.sock");
-    l->pid[1] = server_pid(state_dir, "devd.sock");
-    l->pid[2] = xenstored;
-    l->domid[0] = 1;
-    l->domid[1] = driver;
-    for (unsigned i = 0; i < LEAKS_SERVERS; i++)
-        if (l->pid[i] <= 0)
-            return -ESRCH;
-    snprintf(path, sizeof(path), "%s/hv.sock", state_dir);
-    err = weir_hvctl_open(path, &l->hv);
-    if (err != 0)
-        return err;
-    nap(); /* connections made for this are gone then */
-    for (unsigned i = 0; i < LEAKS_SERVERS; i++)
-        count(l, i);
-    for (unsigned i = 0; i < LEAKS_DOMAINS; i++)
-        count_domain(l, i);
-    return 0;
-}
-
-static bool grew(const struct leaks *l, struct leaks *now, unsigned i)
-{
-    count(now, i);
-    return now->fds[i] > l->fds[i] || now->tasks[i] > l->tasks[i] ||
-           now->maps[i] > l->maps[i] + MAPS;
-}
-
-static bool domain_grew(const struct leaks *l, struct leaks *now, unsigned i)
-{
-    count_domain(now, i);
-    return now->dom[i].frames > l->dom[i].frames ||
-           now->dom[i].ports > l->dom[i].ports ||
-           now->dom[i].grants_active > l->dom[i].grants_active;
-}
-
-static unsigned look(const struct leaks *l, bool tell)
-{
-    struct leaks now = *l;
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < LEAKS_SERVERS; i++)
-        if (grew(l, &now, i)) {
-            n++;
-            if (tell)
-                fprintf(stderr,
-                        "crash_kill: LEFT: %s has %u descriptors, %u threads, "
-                        "%u mappings; before the kills %u, %u, %u\n",
-                        names[i], now.fds[i], now.tasks[i], now.maps[i],
-                        l->fds[i], l->tasks[i], l->maps[i]);
-        }
-    for (unsigned i = 0; i < LEAKS_DOMAINS; i++)
-        if (domain_grew(l, &now, i)) {
-            n++;
-            if (tell)
-                fprintf(stderr,
-                        "crash_kill: LEFT: domain %u has %u frames, %u ports, "
-                        "%u grants; before the kills %u, %u, %u\n",
-                        now.domid[i], (unsigned)now.dom[i].frames,
-                        (unsigned)now.dom[i].ports,
-                        (unsigned)now.dom[i].grants_active,
-                        (unsigned)l->dom[i].frames, (unsigned)l->dom[i].ports,
-                        (unsigned)l->dom[i].grants_active);
-        }
-    return n;
-}
-
-unsigned leaks_end(const struct leaks *l)
-{
-    unsigned n = look(l, false);
-
-    for (unsigned tries = 0; n != 0 && tries < TRIES; tries++) {
-        nap();
-        n = look(l, tries + 1 == TRIES);
+    va_start(ap, fmt);
+    vsnprintf(key, sizeof(key), fmt, ap);
+    va_end(ap);
+    key[strcspn(key, "\t\n")] = '\0';
+    line = find(l, key);
+    if (line == NULL) {
+        line = grow(l);
+        if (line == NULL)
+            return;
+        memcpy(line->key, key, sizeof(line->key));
+        line->room = room;
     }
-    weir_hvctl_close(l->hv);
-    return n;
+    line->value += value;
+}
+
+void leaks_free(struct leaks *l)
+{
+    free(l->line);
+    memset(l, 0, sizeof(*l));
+}
+
+int leaks_write(const struct leaks *l, FILE *to)
+{
+    qsort(l->line, l->n, sizeof(l->line[0]), by_key);
+    for (unsigned i = 0; i < l->n; i++)
+        fprintf(to, "%s\t%" PRIu64 "\t%" PRId64 "\n", l->line[i].key,
+                l->line[i].value, l->line[i].room);
+    return fflush(to) != 0 ? -errno : 0;
+}
+
+int leaks_read(struct leaks *l, FILE *from)
+{
+    char text[LEAKS_KEY + 64], key[LEAKS_KEY];
+    uint64_t value;
+    int64_t room;
+
+    memset(l, 0, sizeof(*l));
+    while (fgets(text, sizeof(text), from) != NULL) {
+        if (sscanf(text, "%159[^\t]\t%" SCNu64 "\t%" SCNd64, key, &value,
+                   &room) != 3)
+            return -EINVAL;
+        leaks_add(l, room, value, "%s", key);
+    }
+    return l->n == 0 ? -ENODATA : 0;
+}
+
+static void drop(struct leaks *l, const char *pattern)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < l->n; i++)
+        if (fnmatch(pattern, l->line[i].key, 0) != 0)
+            l->line[n++] = l->line[i];
+    l->n = n;
+}
+
+static bool is_right(const struct leaks_line *was, uint64_t now)
+{
+    if (was->room == LEAKS_SAME)
+        return now == was->value;
+    return now <= was->value + (uint64_t)was->room;
+}
+
+/* Keys that only now are there were 0 before. */
+static void add_new(struct leaks *before, const struct leaks *now)
+{
+    for (unsigned i = 0; i < now->n; i++)
+        if (find(before, now->line[i].key) == NULL)
+            leaks_add(before, now->line[i].room, 0, "%s", now->line[i].key);
+}
+
+static unsigned look(struct leaks *before, const struct leaks *now, bool tell)
+{
+    unsigned wrong = 0;
+
+    for (unsigned i = 0; i < before->n; i++) {
+        struct leaks_line *was = &before->line[i];
+        const struct leaks_line *is = find(now, was->key);
+        uint64_t value = is == NULL ? 0 : is->value;
+
+        if (is_right(was, value))
+            was->right = true;
+        if (was->right)
+            continue;
+        if (tell && wrong < SHOWN)
+            fprintf(stderr, "LEFT: %s: %" PRIu64 ", before %" PRIu64 "\n",
+                    was->key, value, was->value);
+        wrong++;
+    }
+    return wrong;
+}
+
+/* What was dropped before shall not come back as new. */
+static void drop_all(struct leaks *now, char *const *patterns)
+{
+    for (unsigned i = 0; patterns != NULL && patterns[i] != NULL; i++)
+        drop(now, patterns[i]);
+}
+
+int leaks_compare(struct leaks *before, const char *state_dir,
+                  char *const *patterns, unsigned ms)
+{
+    unsigned wrong = 1;
+    int err = 0;
+
+    drop_all(before, patterns);
+    for (unsigned spent = 0; err == 0 && wrong != 0; spent += STEP_MS) {
+        struct leaks now = {0};
+
+        err = leaks_take(&now, state_dir);
+        if (err == 0) {
+            drop_all(&now, patterns);
+            add_new(before, &now);
+            wrong = look(before, &now, spent >= ms);
+        }
+        leaks_free(&now);
+        if (spent >= ms)
+            break;
+        if (wrong != 0)
+            nanosleep(&(struct timespec){0, STEP_MS * 1000000}, NULL);
+    }
+    return err != 0 ? err : (int)wrong;
 }

@@ -9,6 +9,9 @@
 #   cli_domains            disk.cfg, net.cfg, web.cfg in $dir
 #   until_ok SECONDS CMD   tries CMD until it succeeds
 #   cli_snapshot           what must be the same before and after
+#   left_begin             notes what the instance holds (tests/crash/leaks.h)
+#   left_end [PATTERN...]  false, with lines on stderr, unless it soon holds the
+#                          same; keys that match a PATTERN may differ
 B=${B:-build}
 case $B in /*) ;; *) B=$PWD/$B ;; esac
 export B
@@ -116,4 +119,14 @@ cli_snapshot() {
     nft list tables 2>/dev/null
     grep -c "$dir" /proc/self/mountinfo
     ls -A "$dir" | grep '^s'
+}
+
+left_begin() {
+    "$B/tests/crash_left" --state-dir "$S" >"$dir/left" ||
+        die "crash_left does not count"
+}
+
+left_end() {
+    "$B/tests/crash_left" --state-dir "$S" --before "$dir/left" \
+        --ms "${LEFT_MS:-5000}" "$@"
 }
