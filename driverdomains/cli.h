@@ -34,6 +34,8 @@ int cli_devd(struct weir_cli *c);
 int cli_call(struct weir_cli *c, const void *msg, int len,
              void (*item)(void *arg, struct weir_devctl_in *in, int record),
              void *arg, struct weir_devctl_status *st);
+/* Says why there was no answer; 1. */
+int cli_unanswered(int rc);
 /* A request with a TARGET alone; prints what refused it. */
 int cli_target(struct weir_cli *c, unsigned op,
                const struct weir_devctl_target *t);

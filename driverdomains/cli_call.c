@@ -107,6 +107,15 @@ int cli_call(struct weir_cli *c, const void *msg, int len,
     }
 }
 
+int cli_unanswered(int rc)
+{
+    if (rc == -ECONNRESET || rc == -EPIPE)
+        return cli_error("weir-devd ended before it answered: what was asked "
+                         "may be done or not; `weir up` starts it again, "
+                         "`weir list` shows what there is");
+    return cli_error("weir-devd: %s", strerror(-rc));
+}
+
 int cli_target(struct weir_cli *c, unsigned op,
                const struct weir_devctl_target *t)
 {
@@ -121,7 +130,7 @@ int cli_target(struct weir_cli *c, unsigned op,
     weir_devctl_put(&o, WEIR_REC_TARGET, t);
     rc = cli_call(c, buf, weir_devctl_end(&o), NULL, NULL, &st);
     if (rc)
-        return cli_error("weir-devd: %s", strerror(-rc));
+        return cli_unanswered(rc);
     if (st.error)
         return cli_error("%s", st.text[0] ? st.text : strerror((int)st.error));
     if (st.text[0])
@@ -250,7 +259,7 @@ int cli_devinfos(struct weir_cli *c, const char *domain, uint32_t cls,
     rc = cli_call(c, buf, weir_devctl_end(&o), collect, &k, &st);
     if (rc || st.error) {
         free(k.all);
-        return rc ? cli_error("weir-devd: %s", strerror(-rc))
+        return rc ? cli_unanswered(rc)
                   : cli_error("domain \"%s\" does not exist: `weir list` "
                               "shows those that do",
                               domain);

@@ -21,7 +21,7 @@ int cli_create_loaded(struct weir_cli *c, struct weir_config_file *f)
     weir_devctl_put_domain(&o, &f->cfg);
     rc = cli_call(c, buf, weir_devctl_end(&o), NULL, NULL, &st);
     if (rc)
-        return cli_error("%s: weir-devd: %s", f->file, strerror(-rc));
+        return cli_unanswered(rc);
     if (st.error) {
         cli_clean(st.text);
         weir_config_explain(f, st.where, st.text);

@@ -167,7 +167,7 @@ static int attach(struct weir_cli *c, const char *domain, unsigned record,
     weir_devctl_put(&o, record, device);
     rc = cli_call(c, buf, weir_devctl_end(&o), NULL, NULL, &st);
     if (rc)
-        return cli_error("weir-devd: %s", strerror(-rc));
+        return cli_unanswered(rc);
     cli_clean(st.text);
     if (st.error && !strcmp(st.where, "domain"))
         return cli_error("%s", st.text);

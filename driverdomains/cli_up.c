@@ -37,13 +37,13 @@ static bool answers(struct weir_cli *c, const char *name)
 }
 
 /* The first line of what a program said before it died: what came after are
- * consequences. */
-static void show_log(const char *path)
+ * consequences.  from: where its lines begin. */
+static void show_log(const char *path, off_t from)
 {
     char line[400] = "";
     FILE *f = fopen(path, "re");
 
-    if (f && fgets(line, sizeof(line), f)) {
+    if (f && fseeko(f, from, SEEK_SET) == 0 && fgets(line, sizeof(line), f)) {
         line[strcspn(line, "\n")] = '\0';
         fprintf(stderr, "%s\n", line);
     }
@@ -64,24 +64,40 @@ _Noreturn static void child(char *const *argv, int log)
     _exit(127);
 }
 
+/* A program of an instance that goes on writes on in its log. */
+static int open_log(struct weir_cli *c, const char *name, bool again,
+                    char *path, size_t size, off_t *from)
+{
+    struct stat st;
+    char file[64];
+    int fd;
+
+    snprintf(file, sizeof(file), "log/%s.log", name);
+    weir_instance_path(&c->in, file, path, size);
+    fd = open(path,
+              O_WRONLY | O_CREAT | (again ? 0 : O_TRUNC) | O_APPEND | O_CLOEXEC,
+              0640);
+    *from = fd >= 0 && fstat(fd, &st) == 0 ? st.st_size : 0;
+    return fd;
+}
+
 /* Starts a program and waits until its socket answers. */
 static int start(struct weir_cli *c, const char *name, const char *sock,
-                 const char *memory)
+                 const char *memory, bool again)
 {
-    char program[600], log[160], file[64];
+    char program[600], log[160];
     const char *argv[] = {program,         "--state-dir",
                           c->in.state_dir, memory ? "--memory" : NULL,
                           memory,          NULL};
     int fd, status;
+    off_t from;
     pid_t pid;
 
     snprintf(program, sizeof(program), "%s/%s", c->bin_dir, name);
     if (access(program, X_OK))
         return cli_error("%s: %s: install it beside weir", program,
                          strerror(errno));
-    snprintf(file, sizeof(file), "log/%s.log", name);
-    weir_instance_path(&c->in, file, log, sizeof(log));
-    fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640);
+    fd = open_log(c, name, again, log, sizeof(log), &from);
     if (fd < 0)
         return cli_error("%s: %s", log, strerror(errno));
     pid = fork();
@@ -92,7 +108,7 @@ static int start(struct weir_cli *c, const char *name, const char *sock,
         return cli_error("fork: %s", strerror(errno));
     for (int i = 0; i < START_MS * 1000 / STEP_US; i++) {
         if (waitpid(pid, &status, WNOHANG) == pid) {
-            show_log(log);
+            show_log(log, from);
             return cli_error("%s did not start", name);
         }
         if (answers(c, sock))
@@ -101,7 +117,7 @@ static int start(struct weir_cli *c, const char *name, const char *sock,
     }
     kill(pid, SIGTERM);
     waitpid(pid, &status, 0);
-    show_log(log);
+    show_log(log, from);
     return cli_error("%s did not answer within %d s", name, START_MS / 1000);
 }
 
@@ -244,20 +260,84 @@ int cli_down(struct weir_cli *c, int argc, char **argv)
 
 /* ---- up --------------------------------------------------------------- */
 
+/* weir-hv answers and no manager does: the next one goes on with what runs. */
+static int start_again(struct weir_cli *c)
+{
+    struct weir_hv_machine m;
+    int rc = cli_hv(c);
+
+    if (rc == 0)
+        rc = make_dirs(c);
+    if (rc == 0)
+        rc = start(c, "weir-devd", "devd.sock", NULL, true);
+    if (rc)
+        return rc;
+    rc = weir_hvctl_machine(c->hv, &m);
+    if (rc)
+        return cli_error("weir-hv: %s", strerror(-rc));
+    printf("%s: weir-devd was gone and runs again, with %u domains\n",
+           c->in.state_dir, m.domains);
+    return 0;
+}
+
+/* To the manager, or to weir-hv alone. */
+static bool is_known(struct weir_cli *c, const char *name)
+{
+    struct weir_devctl_dominfo *known;
+    struct weir_hv_dominfo *list;
+    unsigned n;
+    bool found = false;
+
+    cli_dominfos(c, &known, &n);
+    for (unsigned i = 0; i < n; i++)
+        found = found || !strcmp(known[i].name, name);
+    free(known);
+    if (cli_domains(c, &list, &n))
+        return found;
+    for (unsigned i = 0; i < n; i++)
+        found = found || !strcmp(list[i].name, name);
+    free(list);
+    return found;
+}
+
+/* An instance that lost its manager: nothing of it is taken down again. */
+static int bring_back(struct weir_cli *c, int n, struct weir_config_file *files)
+{
+    int rc = start_again(c);
+
+    for (int i = 0; rc == 0 && i < n; i++)
+        if (!is_known(c, files[i].cfg.name))
+            rc = cli_create_loaded(c, &files[i]);
+    return rc;
+}
+
 static int bring_up(struct weir_cli *c, const char *memory, int n,
                     struct weir_config_file *files)
 {
+    bool hv = answers(c, "hv.sock"), devd = answers(c, "devd.sock");
     int rc;
 
-    if (answers(c, "hv.sock") || answers(c, "devd.sock"))
-        return cli_error("%s: an instance runs there: `weir down` ends it, or "
-                         "use another --state-dir",
+    if (hv && devd)
+        return cli_error("%s: an instance runs there: `weir create` builds "
+                         "domains in it, `weir down` ends it, or use another "
+                         "--state-dir",
                          c->in.state_dir);
+    if (devd)
+        return cli_error("%s: weir-hv is gone and its weir-devd is about to "
+                         "end: try again soon, or `weir down` first",
+                         c->in.state_dir);
+    if (hv && memory)
+        return cli_error("%s: weir-hv runs there and keeps its memory: leave "
+                         "out --memory to start weir-devd again, or `weir "
+                         "down` first",
+                         c->in.state_dir);
+    if (hv)
+        return bring_back(c, n, files);
     rc = make_dirs(c);
     if (rc == 0)
-        rc = start(c, "weir-hv", "hv.sock", memory);
+        rc = start(c, "weir-hv", "hv.sock", memory, false);
     if (rc == 0)
-        rc = start(c, "weir-devd", "devd.sock", NULL);
+        rc = start(c, "weir-devd", "devd.sock", NULL, false);
     for (int i = 0; rc == 0 && i < n; i++)
         rc = cli_create_loaded(c, &files[i]);
     if (rc)

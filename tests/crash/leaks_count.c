@@ -237,6 +237,24 @@ static int count_domains(struct counting *c, struct weir_hvctl *hv)
     return err;
 }
 
+static int count_stash(struct leaks *l, struct weir_hvctl *hv)
+{
+    int fds[WEIR_STASH_FDS], err;
+    uint64_t first = 0, key;
+    unsigned n;
+
+    while ((err = weir_hvctl_stashed(hv, first, &key, fds, &n)) == 0) {
+        leaks_add(l, LEAKS_SAME, 1, "stash records");
+        leaks_add(l, LEAKS_SAME, n, "stash descriptors");
+        while (n-- > 0)
+            close(fds[n]);
+        if (key == UINT64_MAX)
+            return 0;
+        first = key + 1;
+    }
+    return err == -ENOENT ? 0 : err;
+}
+
 static int count_hv(struct counting *c)
 {
     struct weir_hv_machine m;
@@ -253,6 +271,8 @@ static int count_hv(struct counting *c)
         leaks_add(c->l, LEAKS_SAME, m.frames_used, "frames");
         err = count_domains(c, hv);
     }
+    if (err == 0)
+        err = count_stash(c->l, hv);
     count_processes(c); /* with this connection: always one */
     weir_hvctl_close(hv);
     return err;

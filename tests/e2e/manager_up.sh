@@ -1,0 +1,88 @@
+#!/bin/bash
+# `weir up` where the manager or weir-hv is gone: what it does and says, and
+# what a tool says whose manager ends.
+. "$(dirname "$0")/restart_lib.sh"
+cli_begin "$@"
+cli_bridge
+cli_image
+cli_domains
+server() {
+    pgrep -f "weir-$1[^ ]* --state-dir $S( |\$)" | head -n 1
+}
+ends() { ! kill -0 "$1" 2>/dev/null; }
+end_of() { # SIGNAL SERVER
+    local p
+    p=$(server "$2")
+    [ "${p:-0}" -gt 1 ] || die "no weir-$2"
+    kill "-$1" "$p"
+    [ "$1" = STOP ] || until_ok 10 ends "$p" || die "weir-$2 does not die"
+}
+refused() { # PATTERN: the last command failed with this one line
+    [ $rc = 1 ] && [ "$(wc -l <"$dir/out")" = 1 ] && grep -q -- "$1" "$dir/out" ||
+        die "exit $rc, not \"$1\": $(cat "$dir/out")"
+}
+try() {
+    w "$@" >"$dir/out" 2>&1
+    rc=$?
+}
+
+w up --memory 256M "$dir"/{disk,net,web}.cfg >"$dir/out" 2>&1 || die "up: $(cat "$dir/out")"
+until_ok 10 fetch || die "no service"
+hv=$(server hv) devd=$(server devd)
+try up "$dir/disk.cfg"
+refused 'an instance runs there'
+[ "$(server hv)/$(server devd)" = "$hv/$devd" ] || die "another instance"
+
+# A tool in the middle of a request.
+kill -STOP "$devd"
+w shutdown web >"$dir/out" 2>&1 &
+tool=$!
+sleep 0.3
+kill -KILL "$devd"
+wait $tool
+rc=$?
+refused 'what was asked may be done or not'
+
+# The manager is started again, and only that.
+try up --memory 128M
+refused 'leave out --memory'
+try up "$dir"/{disk,net,web}.cfg
+[ $rc = 0 ] && [ "$(grep -cv '^domain ' "$dir/out")" = 1 ] &&
+    grep -q 'weir-devd was gone and runs again, with [0-9]* domains' "$dir/out" ||
+    die "up again: $rc, $(cat "$dir/out")"
+[ "$(server hv)" = "$hv" ] || die "another weir-hv"
+[ "$(grep -c 'weir-devd: ready' "$S/log/weir-devd.log")" = 2 ] ||
+    die "the log began anew: $(cat "$S/log/weir-devd.log")"
+for d in disk net web; do until_ok 10 is $d running || die "$d: $(w list)"; done
+until_ok 10 fetch || die "no service"
+try up
+refused 'an instance runs there'
+
+# Without files, and when a file's domain can't be built.
+end_of KILL devd
+cli_cfg bad 'name="bad"' "kernel=\"$B/tests/webguest\"" memory=64 \
+    "disk=['format=raw,vdev=xvda,access=ro,target=$dir/nothing.img']"
+try up "$dir/bad.cfg"
+[ $rc = 1 ] && grep -q '/bad.cfg:' "$dir/out" || die "up: $rc, $(cat "$dir/out")"
+try up
+refused 'an instance runs there'
+
+# weir-hv is gone: nothing can go on.
+end_of STOP devd
+end_of KILL hv
+try up
+refused 'weir-hv is gone and its weir-devd is about to end'
+kill -CONT "$(server devd)"
+gone() { [ -z "$(server devd)" ]; }
+until_ok 20 gone || die "weir-devd stays without weir-hv"
+w up --memory 256M "$dir"/{disk,net,web}.cfg >/dev/null || die "up after weir-hv's end"
+until_ok 10 fetch || die "no service"
+
+# Both are gone.
+end_of STOP hv
+end_of KILL devd
+end_of KILL hv
+w up --memory 256M "$dir"/{disk,net,web}.cfg >/dev/null || die "up after both ends"
+until_ok 10 fetch || die "no service"
+w down || die down
+echo "up says what it does"
