@@ -16,6 +16,7 @@
 #include "driverdomains/config.h"
 #include "driverdomains/devctl.h"
 #include "driverdomains/devd_revive.h"
+#include "driverdomains/devd_store.h"
 #include "driverdomains/image.h"
 #include "driverdomains/instance.h"
 #include "driverdomains/logsink.h"
@@ -70,6 +71,7 @@ struct weir_dom {
     bool restart;       /* build it again once it is gone */
     bool rebooting;     /* the stopper waits for its successor */
     bool paused;
+    bool watched;             /* its backends' nodes, by the manager */
     struct weir_vmload *load; /* a VM's kernel is being unpacked */
     bool loaded;              /* it is in the VM's memory */
     uint32_t entry, start_info;
@@ -148,6 +150,10 @@ struct weir_devd {
     struct weir_hvctl *hv, *hv_events;
     struct weir_xs xs;
     bool xs_open;
+    bool xs_stale;          /* events were lost: all states are to be read */
+    bool greeted;           /* the registry has the manager's own nodes */
+    int xs_listen;          /* the registry's socket */
+    uint32_t xs_restarts;   /* of the registry in 60 s; 0: no limit */
     struct weir_dom *store; /* also in doms */
     struct weir_dom *doms;
     struct weir_dev *devs;
@@ -242,6 +248,8 @@ void weir_dom_log_ready(struct weir_source *s, uint32_t events);
 void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms);
 /* "poweroff" or "reboot", whether the guest offers it or not; 0 or -errno. */
 int weir_dom_ask(struct weir_dom *dom, const char *what, uint32_t timeout_ms);
+/* Its program ended, as status says; what weir-hv knows of it goes first. */
+void weir_dom_death_reason(struct weir_dom *dom, const char *status);
 /* It ended by itself: dead in weir-hv, or its program is. */
 void weir_dom_ended(struct weir_dom *dom, uint32_t action, bool crashed);
 void weir_dom_kill(struct weir_dom *dom, const char *reason);
@@ -328,9 +336,15 @@ bool weir_dev_back_changed(struct weir_dev *dev);
 /* By force: the frontend is out, the backend is waited for. */
 void weir_vmback_release(struct weir_dev *dev);
 
+/* devd_regcall.c: XS_INTRODUCE, 0 or -errno */
+int weir_reg_introduce(struct weir_dom *dom, const struct weir_hv_dominfo *i);
+
 /* devd_regdom.c: 0 or -errno */
 int weir_reg_domain(struct weir_dom *dom, const struct weir_hv_dominfo *info);
 void weir_reg_remove_domain(struct weir_dom *dom);
+/* The watch on a driver domain's backends, on a new connection: not repeated.
+ */
+int weir_reg_watch(struct weir_dom *dom);
 /* "poweroff" or "reboot": control/shutdown, which a guest may ignore. */
 int weir_reg_ask(struct weir_dom *dom, const char *what);
 /* The guest has said that it does not. */
@@ -350,9 +364,5 @@ uint32_t weir_reg_back_state(struct weir_dev *dev);
 void weir_reg_back_error(struct weir_dev *dev, char *text, size_t size);
 /* Some of the events that came; true: there may be more already. */
 bool weir_reg_events(struct weir_devd *d);
-
-/* devd_store.c: the registry's own domain */
-int weir_store_start(struct weir_devd *d);
-void weir_store_stop(struct weir_devd *d);
 
 #endif

@@ -255,15 +255,13 @@ new_dom(struct weir_devd *d, const struct weir_domain_config *c, domid_t domid)
 
 static int introduce(struct weir_dom *dom, struct weir_refusal *why)
 {
-    struct weir_devd *d = dom->devd;
     struct weir_hv_dominfo info;
-    int rc = weir_hvctl_info(d->hv, dom->domid, &info);
+    int rc = weir_hvctl_info(dom->devd->hv, dom->domid, &info);
 
     if (rc == 0)
         rc = weir_reg_domain(dom, &info);
     if (rc == 0)
-        rc = weir_xs_introduce(&d->xs, dom->domid, info.store_frame,
-                               info.store_evtchn);
+        rc = weir_reg_introduce(dom, &info);
     if (rc)
         weir_refuse(why, rc, "name", "the registry refused the domain: %s",
                     strerror(-rc));

@@ -186,7 +186,7 @@ static bool says_nothing(const char *reason)
 
 /* weir-hv may know why (a frame that was not granted, say); the status says
  * how. */
-static void death_reason(struct weir_dom *dom, const char *status)
+void weir_dom_death_reason(struct weir_dom *dom, const char *status)
 {
     struct weir_hv_dominfo info = {0};
     char why[sizeof(info.reason)];
@@ -233,7 +233,7 @@ void weir_dom_ended(struct weir_dom *dom, uint32_t action, bool crashed)
 static void start_failed(struct weir_dom *dom, const char *status)
 {
     if (!dom->failed) {
-        death_reason(dom, status);
+        weir_dom_death_reason(dom, status);
         dom->failed = true;
         snprintf(dom->where, sizeof(dom->where), "kernel");
         weir_devd_log("domain %u (%s) did not start: %s", dom->domid,
@@ -249,27 +249,26 @@ void weir_dom_exited(struct weir_source *s, uint32_t events)
     bool clean = false;
 
     (void)events;
+    if (dom == dom->devd->store) {
+        weir_store_back(dom->devd);
+        return;
+    }
     if (weir_sandbox_reap(s->fd, status, sizeof(status), &clean) == -EAGAIN)
         return;
     weir_source_close(dom->devd, s);
     dom->pid = 0;
-    if (dom == dom->devd->store) {
-        /* Without a registry nothing can be built or taken away in order. */
-        weir_devd_log("the registry's program ended: %s", status);
-        dom->devd->exit_code = 1;
-        weir_devd_stop(dom->devd);
-    } else if (dom->phase == WEIR_PHASE_KILLED) {
+    if (dom->phase == WEIR_PHASE_KILLED) {
         bury(dom);
     } else if (dom->phase == WEIR_PHASE_STARTING) {
         start_failed(dom, status);
     } else if (dom->phase == WEIR_PHASE_RESTARTING) {
         if (dom->revival.step != WEIR_REVIVE_DYING) /* else it is said why */
-            death_reason(dom, status);
+            weir_dom_death_reason(dom, status);
         weir_revive_died(dom, dom->reason);
     } else if (clean || dom->phase == WEIR_PHASE_STOPPING) {
         bury(dom);
     } else {
-        death_reason(dom, status);
+        weir_dom_death_reason(dom, status);
         if (weir_dom_can_revive(dom))
             weir_revive_died(dom, dom->reason);
         else

@@ -23,32 +23,43 @@
 
 static void usage(FILE *to)
 {
-    fputs("usage: weir-devd [--state-dir DIR] [--clean]\n"
+    fputs("usage: weir-devd [--state-dir DIR] [--registry-restarts N]\n"
+          "       weir-devd [--state-dir DIR] --clean\n"
           "Builds domains and their devices; tools talk to it over "
           "DIR/devd.sock.\n"
           "weir-hv must be running.\n"
           "  --state-dir DIR  default " WEIR_STATE_DIR "\n"
+          "  --registry-restarts N\n"
+          "                   of weir-xenstored in 60 s before the instance "
+          "ends; 0: no\n"
+          "                   limit; default 10\n"
           "  --clean          remove the packet filters that a killed manager "
           "left, and end\n"
           "  --help, --version\n",
           to);
 }
 
-static const char *parse(int argc, char **argv, bool *clean)
+static const char *parse(int argc, char **argv, struct weir_devd *d,
+                         bool *clean)
 {
     static const struct option longs[] = {
         {"state-dir", required_argument, NULL, 's'},
+        {"registry-restarts", required_argument, NULL, 'r'},
         {"clean", no_argument, NULL, 'c'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'v'},
         {0},
     };
     const char *dir = WEIR_STATE_DIR;
+    uint64_t n = WEIR_CFG_DEFAULT_LIMIT;
     int opt;
 
     while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
         if (opt == 's') {
             dir = optarg;
+        } else if (opt == 'r' &&
+                   !weir_cfg_u64(optarg, 0, WEIR_RESTART_LIMIT_MAX, &n)) {
+            continue;
         } else if (opt == 'c') {
             *clean = true;
         } else if (opt == 'h') {
@@ -66,6 +77,7 @@ static const char *parse(int argc, char **argv, bool *clean)
         usage(stderr);
         exit(2);
     }
+    d->xs_restarts = (uint32_t)n;
     return dir;
 }
 
@@ -329,9 +341,10 @@ int main(int argc, char **argv)
         .signal_src.fd = -1,
         .hv_src.fd = -1,
         .xs_src.fd = -1,
+        .xs_listen = -1,
     };
     bool clean_only = false;
-    const char *dir = parse(argc, argv, &clean_only);
+    const char *dir = parse(argc, argv, &d, &clean_only);
 
     setvbuf(stderr, NULL, _IOLBF, 0);
     raise_files();

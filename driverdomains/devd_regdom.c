@@ -13,7 +13,6 @@
 #include <string.h>
 #include <time.h>
 
-#define TX_ATTEMPTS   64
 #define CONSOLE_LIMIT 1048576 /* bytes, what xenconsoled is told */
 
 void weir_reg_put(struct weir_reg *w, const char *key, const char *value)
@@ -49,23 +48,6 @@ void weir_reg_make_sub(struct weir_reg *w, const char *home, const char *sub,
 
     snprintf(path, sizeof(path), "%.100s/%.40s", home, sub);
     weir_reg_make(w, path, owner, reader);
-}
-
-int weir_reg_transaction(struct weir_devd *d, void *what,
-                         void (*body)(struct weir_reg *, void *))
-{
-    for (int i = 0; i < TX_ATTEMPTS; i++) {
-        struct weir_reg w = {.xs = &d->xs};
-        int rc = weir_xs_transaction_start(&d->xs, &w.tx);
-
-        if (rc)
-            return rc;
-        body(&w, what);
-        rc = weir_xs_transaction_end(&d->xs, w.tx, w.rc == 0);
-        if (w.rc || rc != -EAGAIN)
-            return w.rc ? w.rc : rc;
-    }
-    return -EAGAIN;
 }
 
 static void home_of(domid_t domid, char path[WEIR_REG_PATH])
@@ -192,39 +174,58 @@ static void write_domain(struct weir_reg *w, void *what)
         write_vm(w, home, n);
 }
 
+int weir_reg_watch(struct weir_dom *dom)
+{
+    char path[WEIR_REG_PATH], token[24];
+    int rc;
+
+    snprintf(path, sizeof(path), "/local/domain/%u/backend", dom->domid);
+    snprintf(token, sizeof(token), "%u", dom->domid);
+    rc = weir_xs_watch(&dom->devd->xs, path, token);
+    return rc == -EEXIST ? 0 : rc;
+}
+
+static void unwatch(struct weir_dom *dom)
+{
+    char path[WEIR_REG_PATH], token[24];
+
+    if (!dom->watched)
+        return;
+    dom->watched = false; /* a new connection begins without it */
+    snprintf(path, sizeof(path), "/local/domain/%u/backend", dom->domid);
+    snprintf(token, sizeof(token), "%u", dom->domid);
+    weir_xs_unwatch(&dom->devd->xs, path, token);
+}
+
 int weir_reg_domain(struct weir_dom *dom, const struct weir_hv_dominfo *info)
 {
     struct weir_devd *d = dom->devd;
     struct newcomer n = {.dom = dom, .info = info};
-    char path[WEIR_REG_PATH], token[24];
     int rc = weir_reg_transaction(d, &n, write_domain);
 
-    if (rc == 0 && dom->cfg.driver_domain) {
-        snprintf(path, sizeof(path), "/local/domain/%u/backend", dom->domid);
-        snprintf(token, sizeof(token), "%u", dom->domid);
-        rc = weir_xs_watch(&d->xs, path, token);
-    }
+    if (rc || !dom->cfg.driver_domain)
+        return rc;
+    do
+        rc = weir_reg_watch(dom);
+    while (weir_store_again(d));
+    dom->watched = rc == 0;
     return rc;
 }
 
 void weir_reg_remove_domain(struct weir_dom *dom)
 {
     struct weir_devd *d = dom->devd;
-    char path[WEIR_REG_PATH], token[24];
+    char path[WEIR_REG_PATH];
 
     if (!d->xs_open)
         return;
-    if (dom->cfg.driver_domain) {
-        snprintf(path, sizeof(path), "/local/domain/%u/backend", dom->domid);
-        snprintf(token, sizeof(token), "%u", dom->domid);
-        weir_xs_unwatch(&d->xs, path, token);
-    }
-    weir_xs_release(&d->xs, dom->domid);
+    unwatch(dom);
+    weir_reg_release(d, dom->domid);
     home_of(dom->domid, path);
-    weir_xs_rm(&d->xs, 0, path);
+    weir_reg_rm(d, path);
     if (weir_dom_is_vm(dom)) {
         vm_home_of(dom, path);
-        weir_xs_rm(&d->xs, 0, path);
+        weir_reg_rm(d, path);
     }
 }
 
@@ -233,24 +234,24 @@ int weir_reg_ask(struct weir_dom *dom, const char *what)
     char home[WEIR_REG_PATH];
 
     home_of(dom->domid, home);
-    return weir_xs_write_key(&dom->devd->xs, 0, home, "control/shutdown", what);
+    return weir_reg_write(dom->devd, home, "control/shutdown", what);
 }
 
 bool weir_reg_offers(struct weir_dom *dom, const char *what)
 {
-    struct weir_xs *xs = &dom->devd->xs;
     char home[WEIR_REG_PATH], key[48];
     uint64_t offers;
 
     home_of(dom->domid, home);
     snprintf(key, sizeof(key), "control/feature-%.16s", what);
-    return weir_xs_read_u64(xs, 0, home, key, &offers) == 0 && offers == 1;
+    return weir_reg_read_u64(dom->devd, home, key, &offers) == 0 && offers == 1;
 }
 
 int weir_reg_target(struct weir_dom *dom, uint64_t kib)
 {
-    char home[WEIR_REG_PATH];
+    char home[WEIR_REG_PATH], digits[24];
 
     home_of(dom->domid, home);
-    return weir_xs_write_u64(&dom->devd->xs, 0, home, "memory/target", kib);
+    snprintf(digits, sizeof(digits), "%" PRIu64, kib);
+    return weir_reg_write(dom->devd, home, "memory/target", digits);
 }

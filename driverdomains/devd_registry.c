@@ -88,6 +88,14 @@ static void write_vif(struct weir_reg *front, struct weir_reg *back,
     }
 }
 
+/* All of it then; and its ends may have changed their states since. */
+static bool written(struct weir_reg *w, const char *back)
+{
+    uint64_t state;
+
+    return weir_xs_read_u64(w->xs, w->tx, back, "state", &state) == 0;
+}
+
 static void write_device(struct weir_reg *w, void *what)
 {
     struct weir_dev *dev = what;
@@ -97,6 +105,8 @@ static void write_device(struct weir_reg *w, void *what)
 
     front_dir(dev, front);
     back_dir(dev, back);
+    if (w->again && written(w, back))
+        return;
     snprintf(parent, sizeof(parent), "/local/domain/%u/device/%s", f,
              weir_dev_class_name(dev->cls));
     weir_reg_make(&fw, parent, weir_dom_is_vm(dev->frontend) ? 0 : f, f);
@@ -139,24 +149,24 @@ int weir_reg_device(struct weir_dev *dev)
 static void write_offline(struct weir_reg *w, void *what)
 {
     const struct weir_dev *dev = what;
+    uint64_t state = WEIR_XENBUS_UNKNOWN;
     char path[WEIR_REG_PATH];
+    int rc;
 
     back_dir(dev, path);
+    rc = weir_xs_read_u64(w->xs, w->tx, path, "state", &state);
+    if (rc == -ENOENT)
+        return; /* a node that its owner removed must not come back */
     w->dir = path;
+    w->rc = rc == -EINVAL ? 0 : rc;
     weir_reg_num(w, "online", 0);
-    if (dev->vm_backend && dev->back_state < WEIR_XENBUS_CLOSING)
+    if (dev->vm_backend && state < WEIR_XENBUS_CLOSING)
         weir_reg_num(w, "state", WEIR_XENBUS_CLOSING);
 }
 
 void weir_reg_device_offline(struct weir_dev *dev)
 {
-    char path[WEIR_REG_PATH], state[8];
-
-    back_dir(dev, path);
-    /* A node that its owner removed must not come back. */
-    if (weir_xs_read_key(&dev->frontend->devd->xs, 0, path, "state", state,
-                         sizeof(state)) > 0)
-        weir_reg_transaction(dev->frontend->devd, dev, write_offline);
+    weir_reg_transaction(dev->frontend->devd, dev, write_offline);
 }
 
 void weir_reg_remove_front(struct weir_dev *dev)
@@ -167,7 +177,7 @@ void weir_reg_remove_front(struct weir_dev *dev)
     if (!dev->in_registry || !d->xs_open)
         return;
     front_dir(dev, path);
-    weir_xs_rm(&d->xs, 0, path);
+    weir_reg_rm(d, path);
 }
 
 void weir_reg_remove_device(struct weir_dev *dev, bool last_of_pair)
@@ -181,7 +191,7 @@ void weir_reg_remove_device(struct weir_dev *dev, bool last_of_pair)
     back_dir(dev, path);
     if (last_of_pair)
         *strrchr(path, '/') = '\0';
-    weir_xs_rm(&d->xs, 0, path);
+    weir_reg_rm(d, path);
     dev->in_registry = false;
 }
 
@@ -192,7 +202,7 @@ uint32_t weir_reg_front_state(struct weir_dev *dev)
 
     front_dir(dev, path);
     if (!dev->in_registry ||
-        weir_xs_read_u64(&dev->frontend->devd->xs, 0, path, "state", &v) ||
+        weir_reg_read_u64(dev->frontend->devd, path, "state", &v) ||
         v > WEIR_XENBUS_RECONFIGURED)
         return WEIR_XENBUS_UNKNOWN;
     return (uint32_t)v;
@@ -206,8 +216,8 @@ void weir_reg_back_error(struct weir_dev *dev, char *text, size_t size)
     snprintf(path, sizeof(path), "/local/domain/%u/error/backend/%s/%u/%u",
              dev->backend_domid, weir_dev_class_name(dev->cls),
              dev->frontend->domid, dev->devid);
-    if (weir_xs_read_key(&dev->frontend->devd->xs, 0, path, "error", words,
-                         sizeof(words)) < 0)
+    if (weir_reg_read(dev->frontend->devd, path, "error", words,
+                      sizeof(words)) < 0)
         words[0] = '\0';
     snprintf(text, size, "%s", words);
     for (; *text; text++)
@@ -217,7 +227,6 @@ void weir_reg_back_error(struct weir_dev *dev, char *text, size_t size)
 
 static void read_back_state(struct weir_dev *dev)
 {
-    struct weir_xs *xs = &dev->frontend->devd->xs;
     char dir[WEIR_REG_PATH];
     uint64_t state;
     int rc;
@@ -225,7 +234,7 @@ static void read_back_state(struct weir_dev *dev)
     if (!dev->in_registry)
         return;
     back_dir(dev, dir);
-    rc = weir_xs_read_u64(xs, 0, dir, "state", &state);
+    rc = weir_reg_read_u64(dev->frontend->devd, dir, "state", &state);
     if (rc == 0 && state <= WEIR_XENBUS_RECONFIGURED)
         dev->back_state = (uint32_t)state;
     else if (rc == -ENOENT)
@@ -275,25 +284,37 @@ static void device_event(struct weir_devd *d, const char *path)
     }
 }
 
+/* One event; 0: there is none, or no registry any more. */
+static int one_event(struct weir_devd *d)
+{
+    struct weir_xs_event ev;
+    int rc = weir_xs_next_event(&d->xs, &ev);
+
+    if (rc == WEIR_XS_OVERFLOW || (rc < 0 && weir_store_again(d)))
+        d->xs_stale = true;
+    else if (rc > 0)
+        device_event(d, ev.path);
+    return d->xs_stale ? 0 : rc;
+}
+
 /* Each event can be followed by another before it is dealt with, as fast as a
  * driver domain writes: others get their turn in between. */
 bool weir_reg_events(struct weir_devd *d)
 {
-    struct weir_xs_event ev;
     int rc = 0;
 
     for (unsigned n = 0; d->xs_open && n < EVENTS_A_TURN; n++) {
-        rc = weir_xs_next_event(&d->xs, &ev);
-        if (rc == WEIR_XS_OVERFLOW) {
-            all_states(d);
-            return true;
-        }
+        rc = one_event(d);
         if (rc <= 0)
             break;
-        device_event(d, ev.path);
     }
-    if (d->xs_open && rc < 0 && !d->stopping) {
-        weir_devd_log("the registry is gone (%s): stopping", strerror(-rc));
+    if (d->xs_stale && d->xs_open) {
+        d->xs_stale = false; /* may be again meanwhile */
+        all_states(d);
+        return true;
+    }
+    if ((rc < 0 || !d->xs_open) && !d->stopping) {
+        weir_devd_log("the registry is gone: stopping");
         d->exit_code = 1;
         weir_devd_stop(d);
     }

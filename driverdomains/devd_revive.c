@@ -192,9 +192,7 @@ static int introduce(struct weir_dom *dom)
     int rc = weir_hvctl_info(dom->devd->hv, dom->domid, &info);
 
     dom->revival.generation = info.generation;
-    return rc ? rc
-              : weir_xs_introduce(&dom->devd->xs, dom->domid, info.store_frame,
-                                  info.store_evtchn);
+    return rc ? rc : weir_reg_introduce(dom, &info);
 }
 
 static void start(struct weir_dom *dom)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * weir-xenstored as domain 1.  The one start and stop that is waited for: the
- * manager has nothing else to do without a registry.
+ * weir-xenstored as domain 1: start, connection, stop.  The one domain whose
+ * start and stop are waited for: the manager has nothing else to do without a
+ * registry.
  */
 #include "driverdomains/devd.h"
 #include "driverdomains/sandbox.h"
 #include "xenbus/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +22,10 @@
 #define STORE_MEMORY_MIB  4 /* rings it maps are the domains' own */
 #define STORE_PRIVATE_MIB 512
 #define CONNECT_MS        10000
+#define STEP_MS           1
 #define CALL_NS           5000000000ull
 #define STOP_POLL_MS      2000
+#define RESTART_DELAY     10 /* ms, doubled: who waits for it waits for all */
 
 /* Made here: the sealed domain can open nothing.  Connections that come
  * before it listens wait in the queue. */
@@ -48,7 +52,7 @@ static int listener(struct weir_devd *d)
     return fd;
 }
 
-static struct weir_dom *make_dom(struct weir_devd *d)
+struct weir_dom *weir_store_dom(struct weir_devd *d)
 {
     struct weir_dom *dom = calloc(1, sizeof(*dom));
 
@@ -72,13 +76,17 @@ static struct weir_dom *make_dom(struct weir_devd *d)
     dom->cfg.nargs = 2;
     dom->cfg.memory_mib = STORE_MEMORY_MIB;
     dom->cfg.private_mib = STORE_PRIVATE_MIB;
+    dom->cfg.on_crash = WEIR_ACTION_RESTART;
+    dom->cfg.restart_limit = d->xs_restarts;
+    dom->cfg.restart_delay = RESTART_DELAY;
+    dom->cfg.heartbeat = 0;
     dom->next = d->doms;
     d->doms = dom;
     d->store = dom;
     return dom;
 }
 
-static int create(struct weir_devd *d, struct weir_dom *dom, int listen_fd,
+static int create(struct weir_devd *d, struct weir_dom *dom,
                   struct weir_refusal *why)
 {
     const struct weir_hv_create how = {
@@ -93,7 +101,7 @@ static int create(struct weir_devd *d, struct weir_dom *dom, int listen_fd,
     if (rc)
         return weir_refuse(why, rc, "", "weir-hv refused domain 1: %s",
                            strerror(-rc));
-    rc = weir_dom_start(dom, hv_fd, listen_fd, why);
+    rc = weir_dom_start(dom, hv_fd, d->xs_listen, why);
     close(hv_fd);
     return rc;
 }
@@ -102,24 +110,23 @@ static bool dead(const struct weir_dom *dom)
 {
     struct pollfd p = {.fd = dom->exit_src.fd, .events = POLLIN};
 
-    return poll(&p, 1, 10) > 0;
+    return poll(&p, 1, STEP_MS) > 0;
 }
 
 /* Running once sealed: until then the socket's queue would take a connection
  * that nobody serves. */
-static int wait_sealed(struct weir_devd *d, struct weir_dom *dom)
+static int wait_sealed(struct weir_devd *d, struct weir_dom *dom, uint64_t end)
 {
-    uint64_t end = weir_devd_now() + CONNECT_MS * 1000000ull;
-    struct weir_hv_dominfo info;
+    struct weir_hv_dominfo info = {.reason = ""};
 
     while (weir_devd_now() < end) {
         int rc = weir_hvctl_info(d->hv, dom->domid, &info);
 
         if (rc)
             return rc;
+        dom->revival.generation = info.generation;
         if (info.state == WEIR_DOM_RUNNING) {
             dom->sealed = dom->ready = true;
-            dom->start_us = (weir_devd_now() - dom->created_ns) / 1000;
             return 0;
         }
         if (info.state == WEIR_DOM_CRASHED || dead(dom)) {
@@ -130,28 +137,63 @@ static int wait_sealed(struct weir_devd *d, struct weir_dom *dom)
     return -ETIMEDOUT;
 }
 
-static int connect_store(struct weir_devd *d)
+/* Never for long: with the queue full of others a program that dies now would
+ * be waited for in vain. */
+static int dial(struct weir_devd *d, struct weir_dom *dom, uint64_t end)
 {
-    char path[128];
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int rc = fd < 0 ? -errno : -EAGAIN;
+
+    weir_instance_path(&d->in, "xenstored.sock", a.sun_path,
+                       sizeof(a.sun_path));
+    while (rc == -EAGAIN) {
+        rc = connect(fd, (struct sockaddr *)&a, sizeof(a)) ? -errno : 0;
+        if (rc == -EAGAIN && dead(dom))
+            rc = -ECHILD;
+        if (rc == -EAGAIN && weir_devd_now() >= end)
+            rc = -ETIMEDOUT;
+    }
+    if (rc == 0)
+        rc = weir_xs_open_fd(&d->xs, fd, NULL);
+    else if (fd >= 0)
+        close(fd);
+    d->xs.deadline_ns = CALL_NS;
+    return rc;
+}
+
+/* The manager's own nodes, which say too that what was in the registry is
+ * there still. */
+static int greet(struct weir_devd *d)
+{
+    struct weir_xs *xs = &d->xs;
+    uint64_t v;
     int rc;
 
-    weir_instance_path(&d->in, "xenstored.sock", path, sizeof(path));
-    rc = weir_xs_open_socket(&d->xs, path, NULL);
-    if (rc)
-        return rc;
-    d->xs_open = true;
-    d->xs.deadline_ns = CALL_NS;
-    rc = weir_xs_mkdir(&d->xs, 0, "/local/domain");
+    if (d->greeted) {
+        rc = weir_xs_read_u64(xs, 0, "/local/domain/1", "domid", &v);
+        return rc == -ENOENT ? -ENODATA : rc;
+    }
+    rc = weir_xs_mkdir(xs, 0, "/local/domain");
     if (rc == 0)
-        rc = weir_xs_write_key(&d->xs, 0, "/local/domain/0", "name",
-                               "weir-devd");
+        rc = weir_xs_write_key(xs, 0, "/local/domain/0", "name", "weir-devd");
     if (rc == 0)
-        rc = weir_xs_write_u64(&d->xs, 0, "/local/domain/0", "domid", 0);
+        rc = weir_xs_write_u64(xs, 0, "/local/domain/0", "domid", 0);
     if (rc == 0)
-        rc = weir_xs_write_key(&d->xs, 0, "/local/domain/1", "name",
-                               "xenstored");
+        rc = weir_xs_write_key(xs, 0, "/local/domain/1", "name", "xenstored");
     if (rc == 0)
-        rc = weir_xs_write_u64(&d->xs, 0, "/local/domain/1", "domid", 1);
+        rc = weir_xs_write_u64(xs, 0, "/local/domain/1", "domid", 1);
+    d->greeted = rc == 0;
+    return rc;
+}
+
+static int watch_all(struct weir_devd *d)
+{
+    int rc = 0;
+
+    for (struct weir_dom *m = d->doms; m && rc == 0; m = m->next)
+        if (m->watched)
+            rc = weir_reg_watch(m);
     return rc;
 }
 
@@ -161,28 +203,62 @@ static void xs_ready(struct weir_source *s, uint32_t events)
     (void)events; /* weir_reg_events runs after every event */
 }
 
+int weir_store_serve(struct weir_devd *d)
+{
+    struct weir_dom *dom = d->store;
+    uint64_t end = weir_devd_now() + CONNECT_MS * 1000000ull;
+    int fd, rc = wait_sealed(d, dom, end);
+
+    if (rc == 0)
+        rc = dial(d, dom, end);
+    if (rc)
+        return rc;
+    rc = greet(d);
+    if (rc == 0)
+        rc = watch_all(d);
+    /* A copy, so that closing the source leaves the connection whole. */
+    fd = rc ? rc : fcntl(d->xs.fd, F_DUPFD_CLOEXEC, 3);
+    if (rc == 0)
+        rc = fd < 0 ? -errno : weir_source_add(d, &d->xs_src, fd, xs_ready);
+    if (rc) {
+        if (fd >= 0)
+            close(fd);
+        weir_xs_close_socket(&d->xs);
+        return rc;
+    }
+    d->xs_open = true;
+    dom->revival.served_ns = weir_devd_now();
+    return 0;
+}
+
 int weir_store_start(struct weir_devd *d)
 {
     struct weir_refusal why = {.text = ""};
-    struct weir_dom *dom = make_dom(d);
-    int fd = dom ? listener(d) : -ENOMEM;
-    int rc = fd < 0 ? fd : create(d, dom, fd, &why);
+    struct weir_dom *dom = weir_store_dom(d);
+    int rc = -ENOMEM;
 
-    if (fd >= 0)
-        close(fd);
+    if (dom) {
+        d->xs_listen = listener(d);
+        rc = d->xs_listen < 0 ? d->xs_listen : create(d, dom, &why);
+    }
     if (rc == 0)
-        rc = wait_sealed(d, dom);
-    if (rc == 0)
-        rc = connect_store(d);
-    if (rc == 0)
-        /* A copy, so that closing the source leaves the connection whole. */
-        rc = weir_source_add(d, &d->xs_src, dup(d->xs.fd), xs_ready);
+        rc = weir_store_serve(d);
+    if (dom)
+        dom->start_us = (weir_devd_now() - dom->created_ns) / 1000;
     if (rc)
         weir_devd_log("the registry did not start: %s%s%s: see %s",
                       why.text[0] ? why.text : strerror(-rc),
                       dom && dom->reason[0] ? ": " : "", dom ? dom->reason : "",
                       dom ? dom->log.path : "");
     return rc;
+}
+
+int weir_store_adopt(struct weir_devd *d, int listen_fd)
+{
+    d->xs_listen = listen_fd;
+    if (d->store->exit_src.fd >= 0 && weir_store_serve(d) == 0)
+        return 0;
+    return weir_store_back(d);
 }
 
 void weir_store_stop(struct weir_devd *d)
@@ -210,6 +286,9 @@ void weir_store_stop(struct weir_devd *d)
     d->store = NULL;
     dom->phase = WEIR_PHASE_DYING;
     weir_dom_check_gone(dom);
+    if (d->xs_listen >= 0)
+        close(d->xs_listen);
+    d->xs_listen = -1;
     weir_instance_path(&d->in, "xenstored.sock", path, sizeof(path));
     unlink(path);
 }

@@ -8,7 +8,8 @@ $(call lib,weir-dd,$(DD_SOURCES))
 DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
 	request.c list.c dom.c start.c vm.c end.c restart.c revive.c \
 	resume.c heart.c backend.c vmback.c \
-	prepare.c dev.c filter.c regdom.c registry.c store.c)
+	prepare.c dev.c filter.c regcall.c regdom.c registry.c store.c \
+	storeback.c)
 $(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-vmload weir-back weir-nethost \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
 
@@ -48,7 +49,8 @@ $(call test,test_dd_backend,tests/unit/test_dd_backend.c \
 $(call test,test_dd_restart,tests/unit/test_dd_restart.c \
 	driverdomains/devd_restart.c,)
 $(call test,test_dd_registry,tests/unit/test_dd_registry.c \
-	driverdomains/devd_registry.c driverdomains/devd_regdom.c,\
+	driverdomains/devd_registry.c driverdomains/devd_regdom.c \
+	driverdomains/devd_regcall.c,\
 	weir-xenbus weir-ring)
 $(call test,test_dd_vm,tests/unit/test_dd_vm.c driverdomains/devd_vm.c,\
 	weir-dd)

@@ -86,13 +86,10 @@ int weir_hvctl_revive(struct weir_hvctl *c, domid_t domid, int *domain_fd)
     return 0;
 }
 
-int weir_xs_introduce(struct weir_xs *xs, domid_t domid, mfn_t frame,
-                      evtchn_port_t port)
+int weir_reg_introduce(struct weir_dom *dom, const struct weir_hv_dominfo *i)
 {
-    (void)xs;
-    (void)domid;
-    (void)frame;
-    (void)port;
+    (void)dom;
+    (void)i;
     note("introduce ");
     return rig.introduce_says;
 }
