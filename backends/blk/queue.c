@@ -37,6 +37,17 @@ int weir_blk_queue_broken(struct weir_blk_queue *q, const char *reason)
     return -EPROTO;
 }
 
+/* Another queue is short of room: pages kept for later are for now its. */
+static void make_room(struct weir_blk_queue *q)
+{
+    uint32_t n = weir_load_relaxed32(q->shortages);
+
+    if (n == q->shortages_seen)
+        return;
+    q->shortages_seen = n;
+    weir_blk_grants_shrink(q->grants, WEIR_BLK_SHRINK);
+}
+
 static int again(struct weir_blk_queue *q)
 {
     struct weir_blk_slot *batch[WEIR_BLK_BATCH];
@@ -109,6 +120,7 @@ static int work(void *ctx)
     if (q->ready.head != NULL)
         weir_blk_queue_submit(q);
     did = (int)weir_blk_queue_reap(q);
+    make_room(q);
     did += again(q);
     if (barrier_due(q))
         weir_blk_queue_barrier(q);

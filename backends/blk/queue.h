@@ -21,6 +21,7 @@ struct weir_blk_queue_config {
     struct weir_blk_log_entry *log;   /* one a slot; the caller's too */
     bool resume;                      /* they are a predecessor's */
     uint64_t room_wait_ns;            /* see weir_blk_options */
+    volatile uint32_t *shortages;     /* the same */
     void *aio; /* engine context of the thread, or NULL */
     const struct weir_blk_faults *faults; /* NULL: none */
 };

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SHRINK        256 /* idle persistent pages given back in a shortage */
+#define ASK_NS        1000000 /* between two calls for others' idle pages */
 #define LOG_PERIOD_NS 1000000000u
 #define LOG_LINES     5 /* of a queue, in a period; all are counted */
 
@@ -113,6 +113,19 @@ static void refuse(struct weir_blk_queue *q, struct weir_blk_slot *s)
 {
     q->delta[WEIR_STAT_VBD_REFUSED]++;
     weir_blk_queue_finish(q, s, -EINVAL);
+}
+
+/* Own idle pages first, then those of all queues: the quota is one. */
+static void ask_for_room(struct weir_blk_queue *q)
+{
+    uint64_t now = q->port->ops->now_ns(q->port);
+
+    if (weir_blk_grants_shrink(q->grants, WEIR_BLK_SHRINK) > 0 ||
+        q->thread == NULL || now - q->asked_ns < ASK_NS)
+        return;
+    q->asked_ns = now;
+    q->shortages_seen = weir_fetch_add32(q->shortages, 1) + 1;
+    weir_qthread_kick_others(q->thread);
 }
 
 /* Others may give pages back; but what cannot ever be had ends in time. */
@@ -302,7 +315,7 @@ void weir_blk_queue_batch(struct weir_blk_queue *q, struct weir_blk_slot **s,
         }
     }
     if (shortage)
-        weir_blk_grants_shrink(q->grants, SHRINK);
+        ask_for_room(q);
     weir_blk_queue_submit(q);
 }
 

@@ -12,7 +12,8 @@
 #define WEIR_BLK_TAG_RING   0 /* of descriptors in woke: see qthread.h */
 #define WEIR_BLK_TAG_ENGINE 1
 
-#define WEIR_BLK_BATCH 16
+#define WEIR_BLK_BATCH  16
+#define WEIR_BLK_SHRINK 256 /* idle pages given back in a shortage */
 #define WEIR_BLK_BIG   64 /* requests with more than 11 segments at a time */
 
 struct weir_blk_big {
@@ -65,6 +66,9 @@ struct weir_blk_queue {
     uint32_t log_lines;    /* since then */
     uint32_t spurious_run; /* wake-ups by the frontend that brought nothing */
     uint64_t throttle_ns, room_wait_ns;
+    volatile uint32_t *shortages; /* of all queues: see vbd.h */
+    uint32_t shortages_seen;
+    uint64_t asked_ns; /* when the others were asked for room */
     uint64_t delta[WEIR_STATS_WORDS]; /* counted, not yet in the page */
     uint64_t inflight_shown;
     unsigned unshown; /* publications since delta was shown */

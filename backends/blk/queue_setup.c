@@ -99,6 +99,8 @@ int weir_blk_queue_new(const struct weir_blk_queue_config *cfg,
     q->pages = cfg->ring;
     q->evtchn = cfg->port;
     q->room_wait_ns = cfg->room_wait_ns != 0 ? cfg->room_wait_ns : ROOM_WAIT_NS;
+    q->shortages = cfg->shortages;
+    q->shortages_seen = weir_load_relaxed32(q->shortages);
     q->log.entry = cfg->log;
     q->log.words = cfg->words;
     q->log.n = weir_blkif_ring_slots(q->pages.n);

@@ -26,6 +26,9 @@ struct weir_blk_options {
     uint64_t room_wait_ns;
     /* Tests: every queue's engine is wrapped in these faults. */
     const struct weir_blk_faults *faults;
+    /* Times that a queue was short of room for pages: the quota is one for
+     * all, so that idle pages of each queue are given back then. */
+    volatile uint32_t shortages;
 };
 
 struct weir_vbd {

@@ -9,12 +9,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "backends/blk/grants.h"
 #include "backends/blk/queue.h"
 #include "ring/blkif_ring.h"
 
 _Static_assert(WEIR_BLK_LOG_QUEUES >= WEIR_BLK_QUEUES, "all have a log");
 _Static_assert(WEIR_BLK_LOG_REFS >= 1u << WEIR_BLK_RING_ORDER, "all pages");
+
+#define ROOM_TRIES  20 /* of mapping a ring in a shortage */
+#define ROOM_NAP_NS 1000000
 
 static struct weir_vbd *vbd_of(struct weir_back_dev *dev)
 {
@@ -150,37 +155,52 @@ static int open_log(struct weir_vbd *v)
 
 /* ---- queues ---- */
 
-static int open_ring(struct weir_vbd *v, struct weir_blk_queue_config *cfg)
+/* Other queues' idle pages go first. */
+static int map_ring(struct weir_vbd *v, struct weir_blk_queue_config *cfg,
+                    struct weir_qthread *t)
 {
-    struct weir_back_dev *d = &v->back;
-    int err = weir_peer_map(d, cfg->words->ref, 1u << v->log->order, false,
-                            &cfg->ring);
+    const struct timespec nap = {0, ROOM_NAP_NS};
+    int err;
+
+    for (unsigned i = 0;; i++) {
+        err = weir_peer_map(&v->back, cfg->words->ref, 1u << v->log->order,
+                            false, &cfg->ring);
+        if (!weir_blk_grants_shortage(err) || i == ROOM_TRIES)
+            return err;
+        weir_fetch_add32(cfg->shortages, 1);
+        weir_qthread_kick_others(t);
+        nanosleep(&nap, NULL);
+    }
+}
+
+static int open_ring(struct weir_vbd *v, struct weir_blk_queue_config *cfg,
+                     struct weir_qthread *t)
+{
+    int err = map_ring(v, cfg, t);
 
     if (err != 0)
         return err;
-    err = d->port->ops->evtchn_bind(d->port, d->frontend, cfg->words->evtchn,
-                                    &cfg->port);
-    if (err == 0)
-        return 0;
-    weir_peer_unmap(&cfg->ring);
-    return weir_vbd_refuse(v, err, "frontend's event channel %u: %s",
-                           cfg->words->evtchn, strerror(-err));
+    err = weir_peer_bind(&v->back, cfg->words->evtchn, &cfg->port);
+    if (err != 0)
+        weir_peer_unmap(&cfg->ring);
+    return err;
 }
 
 static int make_queue(struct weir_vbd *v, unsigned i, struct weir_qthread *t)
 {
     struct weir_back_dev *d = &v->back;
-    const struct weir_blk_options *o = weir_backend_cfg(d->be)->context;
+    struct weir_blk_options *o = weir_backend_cfg(d->be)->context;
     struct weir_blk_queue_config cfg = {.vbd = v,
                                         .persistent = v->log->persistent != 0,
                                         .words = &v->log->queue[i],
                                         .log = v->entries[i],
                                         .resume = d->resume,
                                         .room_wait_ns = o->room_wait_ns,
+                                        .shortages = &o->shortages,
                                         .aio = weir_qthread_engine(t),
                                         .faults = o->faults};
     struct weir_blk_queue *q;
-    int err = open_ring(v, &cfg);
+    int err = open_ring(v, &cfg, t);
 
     if (err != 0)
         return err;

@@ -71,7 +71,8 @@ static void probe(struct weir_backend *be, const struct weir_back_class *cls,
         weir_back_probe(s);
     else
         be->cfg.port->ops->log(be->cfg.port, WEIR_LOG_WARN,
-                               "no room for another device: raise max_devs");
+                               "no room for another device: use another driver "
+                               "domain for it");
 }
 
 static int list(struct weir_backend *be, const char *path, char *buf)

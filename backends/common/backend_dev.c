@@ -121,6 +121,19 @@ void weir_back_fail_err(struct weir_back_slot *s, int err)
     weir_back_fail_now(s, reason_of(s->dev, err, room));
 }
 
+/* Its nodes were not taken. */
+static void fail_commit(struct weir_back_slot *s, int err)
+{
+    struct weir_back_dev *d = s->dev;
+
+    if (err == -ENOSPC || err == -ENOMEM || err == -E2BIG)
+        snprintf(d->error, sizeof(d->error),
+                 "the registry has no more room for this driver domain (%s): "
+                 "detach another device, or use another driver domain",
+                 strerror(-err));
+    weir_back_fail_err(s, err);
+}
+
 static bool connect_dev(struct weir_back_slot *s)
 {
     struct weir_back_dev *d = s->dev;
@@ -128,10 +141,13 @@ static bool connect_dev(struct weir_back_slot *s)
 
     d->error[0] = '\0';
     err = d->cls->connect(d);
-    if (err == 0)
-        err = commit(d, d->cls->connected, WEIR_XENBUS_CONNECTED);
     if (err != 0) {
         weir_back_fail_err(s, err);
+        return false;
+    }
+    err = commit(d, d->cls->connected, WEIR_XENBUS_CONNECTED);
+    if (err != 0) {
+        fail_commit(s, err);
         return false;
     }
     if (d->cls->go != NULL)
@@ -157,7 +173,7 @@ static bool init_dev(struct weir_back_slot *s)
     int err = commit(s->dev, publish, WEIR_XENBUS_INIT_WAIT);
 
     if (err != 0)
-        weir_back_fail_err(s, err);
+        fail_commit(s, err);
     return err == 0;
 }
 
@@ -293,10 +309,11 @@ static void open_dev(struct weir_back_slot *s)
     }
     if (!s->announced)
         s->stale_peer = weir_back_frontend_state(d) == WEIR_XENBUS_CONNECTED;
+    if (!init_dev(s))
+        return;
     if (!s->resume)
         weir_back_answer(d->be, WEIR_RES_EV_ATTACHED, &d->res, NULL);
-    if (init_dev(s))
-        weir_back_follow(s);
+    weir_back_follow(s);
 }
 
 /* InitWait with what can be told without the resources.  A frontend may

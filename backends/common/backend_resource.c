@@ -88,6 +88,11 @@ int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
         return announce(be, cls, res);
     close_all(fds, nfds);
     s = weir_back_find(be, cls, (domid_t)res->frontend, res->devid);
+    if (s == NULL && res->op == WEIR_RES_DETACH) {
+        /* Refused before: the manager need not wait for it. */
+        weir_back_answer(be, WEIR_RES_EV_DETACHED, res, NULL);
+        return 0;
+    }
     if (s == NULL)
         return -ENOENT;
     s->dev->res.seq = res->seq;
@@ -106,6 +111,17 @@ void weir_backend_alive(void *backend)
     weir_back_answer(backend, WEIR_RES_EV_PONG, NULL, NULL);
 }
 
+static const char *refusal(int err)
+{
+    if (err == -ENOSPC)
+        return "the driver domain has as many devices as it can: detach one, "
+               "or use another driver domain";
+    if (err == -EMFILE)
+        return "the driver domain has no file descriptor left: detach a "
+               "device, or use another driver domain";
+    return strerror(-err);
+}
+
 void weir_back_resources(struct weir_backend *be)
 {
     struct weir_resource res;
@@ -122,7 +138,7 @@ void weir_back_resources(struct weir_backend *be)
             weir_back_answer(be, WEIR_RES_EV_ERROR, NULL, "malformed packet");
             continue;
         }
-        if (got < 0) {
+        if (got < 0 && got != -EMFILE) {
             /* The manager is gone; the devices it gave stay in service. */
             be->channel_gone = true;
             return;
@@ -132,8 +148,9 @@ void weir_back_resources(struct weir_backend *be)
             weir_back_answer(be, WEIR_RES_EV_PONG, &res, NULL);
             continue;
         }
-        got = weir_backend_give(be, &res, fds, nfds);
+        if (got != -EMFILE)
+            got = weir_backend_give(be, &res, fds, nfds);
         if (got != 0)
-            weir_back_answer(be, WEIR_RES_EV_ERROR, &res, strerror(-got));
+            weir_back_answer(be, WEIR_RES_EV_ERROR, &res, refusal(got));
     }
 }

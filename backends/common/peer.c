@@ -117,8 +117,27 @@ int weir_peer_map(struct weir_back_dev *dev, const grant_ref_t *refs,
     if (err != 0) {
         weir_peer_unmap(out);
         snprintf(dev->error, sizeof(dev->error),
-                 "frontend's ring pages cannot be mapped: %s", strerror(-err));
+                 "frontend's ring pages cannot be mapped: %s%s", strerror(-err),
+                 err == -ENOSPC ? ": raise max_maps= of this driver domain, or "
+                                  "detach another device"
+                                : "");
     }
+    return err;
+}
+
+int weir_peer_bind(struct weir_back_dev *dev, evtchn_port_t remote,
+                   evtchn_port_t *out)
+{
+    int err =
+        dev->port->ops->evtchn_bind(dev->port, dev->frontend, remote, out);
+
+    if (err != 0)
+        snprintf(dev->error, sizeof(dev->error),
+                 "frontend's event channel %u: %s%s", remote, strerror(-err),
+                 err == -ENOSPC
+                     ? ": raise max_ports= of this driver domain, or "
+                       "detach another device"
+                     : "");
     return err;
 }
 

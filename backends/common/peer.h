@@ -39,6 +39,9 @@ int weir_peer_read_evtchn(struct weir_back_dev *dev, const char *queue_dir,
 /* All n pages or none. */
 int weir_peer_map(struct weir_back_dev *dev, const grant_ref_t *refs,
                   unsigned n, bool readonly, struct weir_peer_pages *out);
+/* Of the frontend's port. */
+int weir_peer_bind(struct weir_back_dev *dev, evtchn_port_t remote,
+                   evtchn_port_t *out);
 /* Idempotent. */
 void weir_peer_unmap(struct weir_peer_pages *p);
 

@@ -232,6 +232,16 @@ void weir_qthread_kick(struct weir_qthread *q)
         return; /* at its limit: it is awake */
 }
 
+void weir_qthread_kick_others(struct weir_qthread *q)
+{
+    for (unsigned i = 0; i < q->pool->n; i++) {
+        struct weir_qthread *other = &q->pool->threads[i];
+
+        if (other != q && running(other))
+            weir_qthread_kick(other);
+    }
+}
+
 void weir_qthread_timer(struct weir_qthread *q, uint64_t ns)
 {
     struct itimerspec t;

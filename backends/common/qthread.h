@@ -67,6 +67,8 @@ void weir_qthread_stop(struct weir_qthread *q);
 
 /* Any thread: make it look again. */
 void weir_qthread_kick(struct weir_qthread *q);
+/* The same for all others of its pool that run. */
+void weir_qthread_kick_others(struct weir_qthread *q);
 /* On the thread: wake up at the latest in ns. */
 void weir_qthread_timer(struct weir_qthread *q, uint64_t ns);
 

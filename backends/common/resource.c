@@ -70,6 +70,7 @@ int weir_resource_recv(int fd, struct weir_resource *res,
                          .msg_iovlen = 1,
                          .msg_control = room.room,
                          .msg_controllen = sizeof(room.room)};
+    bool short_of_fds;
     ssize_t n;
 
     *nfds = 0;
@@ -81,14 +82,16 @@ int weir_resource_recv(int fd, struct weir_resource *res,
     *nfds = take_fds(&msg, fds);
     if (n == 0 && *nfds == 0)
         return -EPIPE;
-    if (n != (ssize_t)sizeof(*res) ||
-        (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-        !weir_resource_valid(res, *nfds)) {
-        close_all(fds, *nfds);
-        *nfds = 0;
-        return -EPROTO;
-    }
-    return 1;
+    if (n == (ssize_t)sizeof(*res) &&
+        (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
+        weir_resource_valid(res, *nfds))
+        return 1;
+    short_of_fds =
+        n == (ssize_t)sizeof(*res) && (msg.msg_flags & MSG_CTRUNC) != 0 &&
+        *nfds < WEIR_RES_MAX_FDS && weir_resource_valid(res, res->nfds);
+    close_all(fds, *nfds);
+    *nfds = 0;
+    return short_of_fds ? -EMFILE : -EPROTO;
 }
 
 int weir_resource_answer(int fd, enum weir_res_event_type type,

@@ -15,7 +15,8 @@ bool weir_resource_valid(const struct weir_resource *res, unsigned nfds);
 
 /* Driver domain: one packet, without blocking.  1: *res and fds[0..*nfds) are
  * the caller's; 0: none there; -EPIPE: the manager is gone; -EPROTO: a
- * malformed packet was dropped and its descriptors closed. */
+ * malformed packet was dropped and its descriptors closed; -EMFILE: *res came
+ * without all of its descriptors, which did not fit. */
 int weir_resource_recv(int fd, struct weir_resource *res,
                        int fds[WEIR_RES_MAX_FDS], unsigned *nfds);
 

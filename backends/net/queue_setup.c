@@ -9,29 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int bind(struct weir_vif *vif, const char *what, evtchn_port_t remote,
-                evtchn_port_t *out)
-{
-    struct weir_port *port = vif->dev.port;
-    int ret = port->ops->evtchn_bind(port, vif->dev.frontend, remote, out);
-    if (ret)
-        snprintf(vif->dev.error, sizeof(vif->dev.error),
-                 "frontend's %s %u cannot be bound: %s", what, remote,
-                 strerror(-ret));
-    return ret;
-}
-
 static int bind_events(struct weir_vif_queue *q)
 {
     struct weir_vif *vif = q->vif;
     if (q->log->split) {
-        int ret =
-            bind(vif, "event-channel-tx", q->log->tx.evtchn, &q->tx_evtchn);
+        int ret = weir_peer_bind(&vif->dev, q->log->tx.evtchn, &q->tx_evtchn);
         return ret ? ret
-                   : bind(vif, "event-channel-rx", q->log->rx.evtchn,
-                          &q->rx_evtchn);
+                   : weir_peer_bind(&vif->dev, q->log->rx.evtchn,
+                                    &q->rx_evtchn);
     }
-    int ret = bind(vif, "event-channel", q->log->tx.evtchn, &q->tx_evtchn);
+    int ret = weir_peer_bind(&vif->dev, q->log->tx.evtchn, &q->tx_evtchn);
     q->rx_evtchn = q->tx_evtchn;
     return ret;
 }

@@ -211,8 +211,7 @@ static int open_ctrl(struct weir_vif *vif)
     if (ret)
         return ret;
     vif->ctrl_list = page;
-    return port->ops->evtchn_bind(port, dev->frontend, log->evtchn,
-                                  &vif->ctrl_evtchn);
+    return weir_peer_bind(dev, log->evtchn, &vif->ctrl_evtchn);
 }
 
 static int start(struct weir_vif *vif)

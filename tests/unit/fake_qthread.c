@@ -117,6 +117,12 @@ void weir_qthread_kick(struct weir_qthread *q)
     q->asleep = false;
 }
 
+/* One thread at a time: the others look when it is their turn. */
+void weir_qthread_kick_others(struct weir_qthread *q)
+{
+    (void)q;
+}
+
 void weir_qthread_timer(struct weir_qthread *q, uint64_t ns)
 {
     (void)ns;

@@ -56,8 +56,11 @@ static const struct weir_blk_engine_ops stuck = {
 
 static void make_queue(void)
 {
-    struct weir_blk_queue_config cfg = {
-        .vbd = &t.vbd, .words = &t.words, .log = t.entry};
+    static volatile uint32_t shortages;
+    struct weir_blk_queue_config cfg = {.vbd = &t.vbd,
+                                        .words = &t.words,
+                                        .log = t.entry,
+                                        .shortages = &shortages};
     struct weir_map_op map = {.dom = 5, .ref = t.ring_ref};
 
     t.vbd.back.port = t.bport;

@@ -238,7 +238,7 @@ static void test_bad_nodes(void **state)
     refused("tx-ring-ref", "77777", "cannot be mapped");
     refused("rx-ring-ref", "-1", "rx-ring-ref");
     refused("event-channel", "12a", "event-channel");
-    refused("event-channel", "999999", "event-channel");
+    refused("event-channel", "999999", "event channel");
     refused("multi-queue-num-queues", "1000", "queues");
     refused("multi-queue-num-queues", "0", "queues");
     refused("request-rx-copy", "0", "request-rx-copy");
