@@ -61,13 +61,20 @@ static void pause_ms(long ms)
     nanosleep(&ts, NULL);
 }
 
+/* Once it is known that something is wrong, the next ones are not waited for.
+ */
+static unsigned patience_ms(const struct image_check *c)
+{
+    return c->corrupted == 0 ? PATIENCE_MS : 0;
+}
+
 /* The sector's number, -1 when it stays invalid. */
 static int64_t settled(struct image_check *c, uint64_t sector, uint8_t *p)
 {
     uint64_t unit = sector / CRASH_UNIT * CRASH_UNIT;
     int64_t seq = crash_seq(p, sector);
 
-    for (unsigned ms = 0; seq < 0 && ms < PATIENCE_MS; ms += 5) {
+    for (unsigned ms = 0; seq < 0 && ms < patience_ms(c); ms += 5) {
         pause_ms(5);
         if (!read_sectors(c, c->table, unit, CRASH_UNIT))
             return -1;
@@ -93,7 +100,7 @@ static bool read_row(struct image_check *c, uint64_t row, struct crash_row *r)
 {
     static const struct crash_row none;
 
-    for (unsigned ms = 0; ms < PATIENCE_MS; ms += 5) {
+    for (unsigned ms = 0; ms <= patience_ms(c); ms += 5) {
         uint64_t unit = row / CRASH_UNIT * CRASH_UNIT;
 
         if (!read_sectors(c, c->table, c->at.table + unit, CRASH_UNIT))
