@@ -244,7 +244,7 @@ static void show_manager(struct cli_json *j,
     json_s(j, "cgroup", m->cgroup);
     json_u(j, "devices", m->devices);
     json_u(j, "restarts", m->restarts);
-    if (m->driver_domain && m->type == WEIR_TYPE_PROCESS)
+    if (m->domid == 1 || (m->driver_domain && m->type == WEIR_TYPE_PROCESS))
         show_restarts(j, m);
     json_u(j, "start_us", m->start_us);
 }
