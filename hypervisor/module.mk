@@ -14,7 +14,7 @@ HV_CORE := $(addprefix hypervisor/,codec.c console.c ctl.c ctl_ops.c domain.c \
 HV_CLIENT := hypervisor/codec.c $(addprefix hypervisor/client/,codec_client.c \
 	control.c control_ops.c \
 	process.c process_call.c process_evt.c process_fault.c \
-	process_log.c process_mem.c \
+	process_life.c process_log.c process_mem.c \
 	seal.c seal_filter.c seal_list.c window.c)
 
 $(call lib,weir-hvcore,$(HV_CORE))

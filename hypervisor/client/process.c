@@ -153,7 +153,6 @@ int weir_process_open(int fd, struct weir_process **out)
         return -ENOMEM;
     d->port.ops = &process_ops;
     d->fd = fd;
-    d->ppid = getppid();
     if (pthread_mutex_init(&d->lock, NULL)) {
         free(d);
         return -ENOMEM;
@@ -231,10 +230,10 @@ int weir_process_seal(struct weir_process *d, unsigned allow, unsigned uid,
         .allow = allow,
         .uid = uid,
         .gid = gid,
-        .ppid = d->ppid,
+        .ppid = -1,
     };
     const char *what = NULL;
-    unsigned nthreads = threads(), old_uid = getuid(), old_gid = getgid();
+    unsigned nthreads, old_uid = getuid(), old_gid = getgid();
     int rc;
 
     if (d->sealed)
@@ -243,6 +242,13 @@ int weir_process_seal(struct weir_process *d, unsigned allow, unsigned uid,
         s.uid = number("WEIR_UID", 0);
         s.gid = number("WEIR_GID", 0);
     }
+    rc = weir_process_watch_life(d);
+    if (rc < 0)
+        return say(d, "seal",
+                   "no thread to wait for weir-hv's end: it needs "
+                   "one beside the program's own (max_pids)",
+                   rc);
+    nthreads = threads();
     weir_process_watch_faults(d);
     rc = weir_seal_enter(&s, &what);
     if (rc < 0)

@@ -17,6 +17,9 @@
  *   fd 4   WEIR_FD_RESOURCE  driver domains: the device manager's resource
  *                            channel (backends/common/resource_abi.h)
  *   fd 2   its log; fd 0 is /dev/null, fd 1 as fd 2
+ *
+ * Sealed, it may outlive who started it, and ends by itself when weir-hv does
+ * (process_life.c).
  */
 #ifndef WEIR_HYPERVISOR_CLIENT_PROCESS_H
 #define WEIR_HYPERVISOR_CLIENT_PROCESS_H

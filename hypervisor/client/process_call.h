@@ -18,7 +18,6 @@ struct weir_process_port {
 struct weir_process {
     struct weir_port port; /* first: ops get this */
     int fd;
-    int ppid;
     bool sealed;
     struct weir_window window;
     struct weir_hv_hello hello;
@@ -95,6 +94,8 @@ void weir_process_evtchn_clear(struct weir_port *p, evtchn_port_t local);
 int weir_process_port_add(struct weir_process *d, evtchn_port_t port,
                           const int fds[2]);
 void weir_process_watch_faults(const struct weir_process *d);
+/* Before the seal: one thread more, which ends the process with weir-hv. */
+int weir_process_watch_life(struct weir_process *d);
 uint64_t weir_process_now(struct weir_port *p);
 void weir_process_log(struct weir_port *p, enum weir_log_level level,
                       const char *line);

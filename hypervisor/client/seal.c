@@ -199,12 +199,13 @@ static int take_identity(const struct weir_seal *s, const char **what)
 }
 
 /* A change of identity resets both, so they come after it. */
-static int tie_to_parent(const struct weir_seal *s, bool privileged,
-                         const char **what)
+static int tie(const struct weir_seal *s, bool privileged, const char **what)
 {
-    if (!weir_broken("pdeath") && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0))
+    bool tied = s->ppid >= 0;
+    if (prctl(PR_SET_PDEATHSIG, tied || weir_broken("untie") ? SIGKILL : 0, 0,
+              0, 0))
         return failed(what, "PR_SET_PDEATHSIG");
-    if (getppid() != s->ppid)
+    if (tied && getppid() != s->ppid)
         return say(what, "the parent died while the domain started", -ESRCH);
     /* An unprivileged weir-hv has our user id and could not look at a
      * process that is not dumpable. */
@@ -232,7 +233,7 @@ int weir_seal_enter(const struct weir_seal *s, const char **what)
     if (!err)
         err = take_identity(s, what);
     if (!err)
-        err = tie_to_parent(s, privileged, what);
+        err = tie(s, privileged, what);
     if (err)
         return err;
     if (!weir_broken("nnp") && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))

@@ -42,8 +42,9 @@ struct weir_seal {
                           with WEIR_SEAL_FD_RECV */
     unsigned allow;    /* or of weir_seal_allow */
     unsigned uid, gid; /* to take; 0: keep */
-    int ppid;          /* getppid() when the program began: if it changed, the
-                          parent died before the death signal was set */
+    int ppid;          /* -1: it outlives its parent.  Else the parent's death
+                          kills it; getppid() when the program began, for if it
+                          changed, the parent died before this was so */
 };
 
 /* Steps 7 and 8.  Returns sealed. */

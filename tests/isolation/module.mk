@@ -18,7 +18,8 @@ $(call test,test_seal,tests/unit/test_seal.c tests/unit/cell.c \
 # and to see each test fail when its rule is taken out.
 ISO := tests/isolation
 $(call helper,isolation-puppet,$(ISO)/puppet.c $(ISO)/mistakes.c \
-	$(ISO)/break_seal.c $(ISO)/break_seal_filter.c $(ISO)/break_window.c,\
+	$(ISO)/break_seal.c $(ISO)/break_seal_filter.c $(ISO)/break_window.c \
+	$(ISO)/break_process_life.c,\
 	weir-hvclient,$(SEAL_LIBS) -laio)
 $(call helper,isolation-hv-broken,hypervisor/main.c $(ISO)/break_pagewin.c \
 	$(ISO)/break_verify.c $(ISO)/break_verify_maps.c \

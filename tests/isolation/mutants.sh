@@ -42,7 +42,8 @@ mutant punch - pinned-frame
 # death
 mutant wait - io-of-the-dead
 mutant verify-kept keep hv-killed
-mutant - pdeath parent-killed
+mutant - untie parent-killed
+mutant - life hv-killed-ends
 # the seal, seen from outside
 mutant verify-fds - seal-kept-memory seal-directory seal-own-userfaultfd \
     seal-leftover-descriptor seal-userfaultfd-not-kept

@@ -287,6 +287,9 @@ static void obey(struct puppet *p, const struct puppet_order *o, int64_t *v)
     case P_COUNTER:
         v[0] = (int64_t)p->counter;
         break;
+    case P_SPIN:
+        for (;;)
+            p->counter++;
     case P_RECV_FD:
         v[0] = recv_fd();
         break;

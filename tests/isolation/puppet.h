@@ -26,6 +26,7 @@ enum puppet_op {
     P_WHERE,    /* -> window base, window size, address of a 64 KiB buffer */
     P_THREAD,   /* 1: a thread that spins on a counter -> 0 */
     P_COUNTER,  /* -> counter */
+    P_SPIN,     /* for good */
     P_RECV_FD,  /* from the resource channel -> descriptor */
     P_AIO_READ, /* frame, read-only, descriptor, offset */
     P_AIO_WAIT, /* -> result of the one in flight */
