@@ -55,6 +55,9 @@ $(call test,test_dd_registry,tests/unit/test_dd_registry.c \
 $(call test,test_dd_outage,tests/unit/test_dd_outage.c \
 	$(addprefix driverdomains/devd_,registry.c regdom.c regcall.c),\
 	weir-fakestore weir-xsd weir-store weir-xshosted weir-xenbus weir-ring)
+$(call test,test_dd_store,tests/unit/test_dd_store.c \
+	driverdomains/devd_storeback.c,weir-dd weir-xshosted weir-xenbus \
+	weir-ring,-lseccomp -lcap-ng)
 $(call test,test_dd_vm,tests/unit/test_dd_vm.c driverdomains/devd_vm.c,\
 	weir-dd)
 
