@@ -13,7 +13,7 @@
 #include <time.h>
 
 #include "frontends/blk/blkfront_priv.h"
-#include "hypervisor/client/process.h"
+#include "tests/crash/guest.h"
 #include "tests/crash/load.h"
 
 #define GRANTED_SLOTS (LOAD_SLOTS / 2) /* the others' buffers are copied */
@@ -224,28 +224,6 @@ static void report(struct load *l)
     fflush(stdout);
 }
 
-static uint64_t option(int argc, char **argv, const char *name, uint64_t dflt)
-{
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return strtoull(argv[i + 1], NULL, 10);
-    return dflt;
-}
-
-static int start(struct weir_port **port)
-{
-    struct weir_process *d;
-    int err = weir_process_open(WEIR_FD_HV, &d);
-
-    if (err == 0)
-        err = weir_process_seal(
-            d, 0, (unsigned)strtoul(getenv("WEIR_UID") ?: "0", NULL, 10),
-            (unsigned)strtoul(getenv("WEIR_GID") ?: "0", NULL, 10));
-    if (err == 0)
-        *port = weir_process_port(d);
-    return err;
-}
-
 int main(int argc, char **argv)
 {
     static struct load l;
@@ -254,20 +232,20 @@ int main(int argc, char **argv)
     static char out[1024];
     struct weir_blkfront_config cfg = {
         .poll_bus = true,
-        .ring_order = (unsigned)option(argc, argv, "--order", 0),
-        .no_persistent = option(argc, argv, "--persistent", 1) == 0,
-        .queues = (unsigned)option(argc, argv, "--queues", 1)};
-    unsigned depth = (unsigned)option(argc, argv, "--depth", LOAD_SLOTS);
+        .ring_order = (unsigned)crash_option(argc, argv, "--order", 0),
+        .no_persistent = crash_option(argc, argv, "--persistent", 1) == 0,
+        .queues = (unsigned)crash_option(argc, argv, "--queues", 1)};
+    unsigned depth = (unsigned)crash_option(argc, argv, "--depth", LOAD_SLOTS);
     int err;
 
     setvbuf(stdout, out, _IOFBF, sizeof(out));
     mallopt(M_ARENA_MAX, 1);
-    l.rng = option(argc, argv, "--seed", 1) * 0x9e3779b97f4a7c15u | 1;
-    l.max_sectors = (unsigned)option(argc, argv, "--sectors", 88);
+    l.rng = crash_option(argc, argv, "--seed", 1) * 0x9e3779b97f4a7c15u | 1;
+    l.max_sectors = (unsigned)crash_option(argc, argv, "--sectors", 88);
     l.bus = &bus;
     if (l.max_sectors < 8 || l.max_sectors > LOAD_SECTORS || depth < 1)
         return 2;
-    err = start(&l.port);
+    err = crash_start(&l.port);
     if (err == 0)
         err = weir_gnttab_init(&gnttab, l.port);
     if (err == 0)
@@ -280,7 +258,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "crash_load: start: error %d\n", err);
         return 2;
     }
-    if (option(argc, argv, "--fill", 0) != 0)
+    if (crash_option(argc, argv, "--fill", 0) != 0)
         fill(&l);
     run(&l, depth < LOAD_SLOTS ? depth : LOAD_SLOTS);
     if (!bad(&l))

@@ -2,14 +2,14 @@
 CRASH_SECTORS := tests/crash/sector.c
 CRASH_LEAKS := tests/crash/leaks.c tests/crash/leaks_count.c
 $(call helper,crash_load,$(addprefix tests/crash/,load_main.c load_io.c \
-	load_check.c) $(CRASH_SECTORS),weir-front weir-hvclient weir-xenbus \
+	load_check.c guest.c) $(CRASH_SECTORS),weir-front weir-hvclient weir-xenbus \
 	weir-ring,$$(HVCLIENT_LIBS))
 $(call helper,crash_kill,$(addprefix tests/crash/,kill_main.c devd_client.c \
 	image_check.c gaps.c) $(CRASH_LEAKS) $(CRASH_SECTORS),weir-dd \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
 $(call helper,crash_left,tests/crash/left_main.c $(CRASH_LEAKS),weir-dd \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
-$(call helper,crash_net,tests/crash/net_main.c tests/crash/stream.c,weir-front weir-hvclient \
+$(call helper,crash_net,$(addprefix tests/crash/,net_main.c stream.c guest.c),weir-front weir-hvclient \
 	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
 $(call script,tests/crash/crash_short.sh tests/crash/crash_short_net.sh)
 

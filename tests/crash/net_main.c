@@ -12,7 +12,7 @@
 #include <time.h>
 
 #include "frontends/net/netfront.h"
-#include "hypervisor/client/process.h"
+#include "tests/crash/guest.h"
 #include "tests/crash/stream.h"
 
 #define CONNECT_NS 10000000000u
@@ -252,28 +252,13 @@ static void report(struct net *n)
     fflush(stdout);
 }
 
-static uint64_t option(int argc, char **argv, const char *name, uint64_t dflt)
-{
-    for (int i = 1; i + 1 < argc; i++)
-        if (strcmp(argv[i], name) == 0)
-            return strtoull(argv[i + 1], NULL, 10);
-    return dflt;
-}
-
 static int start(struct net *n, const struct weir_netfront_config *cfg,
                  struct weir_gnttab *gnttab)
 {
-    struct weir_process *d;
-    int err = weir_process_open(WEIR_FD_HV, &d);
+    int err = crash_start(&n->port);
 
     if (err == 0)
-        err = weir_process_seal(
-            d, 0, (unsigned)strtoul(getenv("WEIR_UID") ?: "0", NULL, 10),
-            (unsigned)strtoul(getenv("WEIR_GID") ?: "0", NULL, 10));
-    if (err != 0)
-        return err;
-    n->port = weir_process_port(d);
-    err = weir_gnttab_init(gnttab, n->port);
+        err = weir_gnttab_init(gnttab, n->port);
     if (err == 0)
         err = weir_front_bus_open(&n->bus, n->port, gnttab);
     if (err == 0)
@@ -308,10 +293,10 @@ int main(int argc, char **argv)
     static struct weir_gnttab gnttab;
     static char out[1024];
     struct weir_netfront_config cfg = {
-        .queues = (unsigned)option(argc, argv, "--queues", 1),
-        .no_pool = option(argc, argv, "--pool", 1) == 0,
+        .queues = (unsigned)crash_option(argc, argv, "--queues", 1),
+        .no_pool = crash_option(argc, argv, "--pool", 1) == 0,
         .spin_ns = UINT64_MAX};
-    uint32_t max = (uint32_t)option(argc, argv, "--max", 1500);
+    uint32_t max = (uint32_t)crash_option(argc, argv, "--max", 1500);
     int err;
 
     setvbuf(stdout, out, _IOFBF, sizeof(out));

@@ -3,16 +3,9 @@
 
 #include <string.h>
 
-#define ROW_MAGIC 0x574f522d48534c46u
+#include "tests/crash/mix.h"
 
-static uint64_t mix(uint64_t x)
-{
-    x ^= x >> 30;
-    x *= 0xbf58476d1ce4e5b9u;
-    x ^= x >> 27;
-    x *= 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
+#define ROW_MAGIC 0x574f522d48534c46u
 
 static uint64_t sum(const uint64_t *w, unsigned n)
 {
@@ -26,7 +19,7 @@ static uint64_t sum(const uint64_t *w, unsigned n)
 /* The low bit keeps words of data from being zero. */
 static uint64_t body(uint64_t sector, uint32_t seq, unsigned i)
 {
-    return mix(sector << 32 ^ seq ^ (uint64_t)i << 56) | 1;
+    return crash_mix(sector << 32 ^ seq ^ (uint64_t)i << 56) | 1;
 }
 
 static void make_words(uint64_t w[CRASH_WORDS], uint64_t sector, uint32_t seq)

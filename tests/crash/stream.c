@@ -3,19 +3,12 @@
 
 #include <string.h>
 
+#include "tests/crash/mix.h"
+
 #define MAGIC 0x4d525453u
 #define ETHER 14u
 
 _Static_assert(ETHER + sizeof(struct stream_head) <= STREAM_HEAD, "it fits");
-
-static uint64_t mix(uint64_t x)
-{
-    x ^= x >> 30;
-    x *= 0xbf58476d1ce4e5b9u;
-    x ^= x >> 27;
-    x *= 0x94d049bb133111ebu;
-    return x ^ x >> 31;
-}
 
 static uint64_t sum(const uint8_t *p, size_t n)
 {
@@ -34,7 +27,7 @@ static uint64_t sum(const uint8_t *p, size_t n)
 static uint32_t segment_len(const struct stream *s, uint32_t from,
                             uint64_t segment)
 {
-    uint64_t r = mix(segment << 1 ^ from);
+    uint64_t r = crash_mix(segment << 1 ^ from);
 
     return r % 4 == 0 ? (uint32_t)(r >> 8) % 200
                       : (uint32_t)(r >> 8) % s->max_len;
@@ -42,7 +35,7 @@ static uint32_t segment_len(const struct stream *s, uint32_t from,
 
 static void payload(uint8_t *p, uint32_t len, uint32_t from, uint64_t segment)
 {
-    uint64_t w = mix(segment << 1 ^ from) | 1;
+    uint64_t w = crash_mix(segment << 1 ^ from) | 1;
 
     for (uint32_t i = 0; i < len; i += 8) {
         w = w * 6364136223846793005u + 1442695040888963407u;
