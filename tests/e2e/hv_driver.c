@@ -283,3 +283,17 @@ uint64_t puppet_peek(struct puppet *p, uint64_t at)
     assert_int_equal(r.rc, 0);
     return r.v[0];
 }
+
+struct puppet_answer puppet_keep(struct puppet *p, uint64_t key, uint64_t count)
+{
+    return puppet_do(p, PUPPET_KEEP, key, count, 0, 0);
+}
+
+int hv_world_generation(const struct hv_world *w, domid_t domid)
+{
+    struct weir_hv_dominfo info;
+
+    if (weir_hvctl_info(w->ctl, domid, &info) < 0)
+        return -1;
+    return (int)info.generation;
+}

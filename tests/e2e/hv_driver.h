@@ -50,6 +50,12 @@ struct weir_hv_dominfo puppet_info(struct puppet *p);
 /* Until it is CRASHED and its reason contains text; fails after 5 s. */
 void puppet_expect_crash(struct puppet *p, const char *text);
 
+/* v[0] is its address, v[2] whether it was kept before. */
+struct puppet_answer puppet_keep(struct puppet *p, uint64_t key,
+                                 uint64_t count);
+/* Of any domain; -1: there is none. */
+int hv_world_generation(const struct hv_world *w, domid_t domid);
+
 /* A page of g's with 0xfeed in it, granted to m by reference 9; v[0] is its
  * address there, v[1] its frame. */
 struct puppet_answer puppet_give(struct puppet *g, struct puppet *m,

@@ -18,15 +18,10 @@
 
 #define KEY 0x1234567800000001ull
 
-static struct puppet_answer keep(struct puppet *p, uint64_t key, uint64_t count)
-{
-    return puppet_do(p, PUPPET_KEEP, key, count, 0, 0);
-}
-
 static struct puppet_answer keep_new(struct puppet *p, uint64_t key,
                                      uint64_t count)
 {
-    struct puppet_answer r = keep(p, key, count);
+    struct puppet_answer r = puppet_keep(p, key, count);
 
     assert_int_equal(r.rc, 0);
     assert_int_equal(r.v[2], 0);
@@ -36,7 +31,7 @@ static struct puppet_answer keep_new(struct puppet *p, uint64_t key,
 static struct puppet_answer keep_again(struct puppet *p, uint64_t key,
                                        uint64_t count)
 {
-    struct puppet_answer r = keep(p, key, count);
+    struct puppet_answer r = puppet_keep(p, key, count);
 
     assert_int_equal(r.rc, 0);
     assert_int_equal(r.v[2], 1);

@@ -21,21 +21,6 @@
 
 #define KEEPS_MAX 1024
 
-static struct puppet_answer keep(struct puppet *p, uint64_t key, uint64_t count)
-{
-    return puppet_do(p, PUPPET_KEEP, key, count, 0, 0);
-}
-
-/* -1: there is none. */
-static int generation_of(domid_t domid)
-{
-    struct weir_hv_dominfo info;
-
-    if (weir_hvctl_info(world.ctl, domid, &info) < 0)
-        return -1;
-    return (int)info.generation;
-}
-
 static int revive_fails(domid_t domid)
 {
     int fd = -1, rc = weir_hvctl_revive(world.ctl, domid, &fd);
@@ -50,47 +35,47 @@ static void keeping_is_bounded_by_quota_and_number(void **state)
         &world, (struct weir_hv_create){.name = "driver", .max_frames = 2000});
 
     (void)state;
-    assert_int_equal(keep(&d, 1, 0).rc, -WEIR_EINVAL);
-    assert_int_equal(keep(&d, 1, 2001).rc, -WEIR_ENOMEM);
-    assert_int_equal(keep(&d, 1, UINT32_MAX).rc, -WEIR_ENOMEM);
+    assert_int_equal(puppet_keep(&d, 1, 0).rc, -WEIR_EINVAL);
+    assert_int_equal(puppet_keep(&d, 1, 2001).rc, -WEIR_ENOMEM);
+    assert_int_equal(puppet_keep(&d, 1, UINT32_MAX).rc, -WEIR_ENOMEM);
     assert_int_equal(puppet_info(&d).frames, 0);
     for (unsigned i = 0; i < KEEPS_MAX; i++)
-        assert_int_equal(keep(&d, i * 0x100000001ull, 1).rc, 0);
-    assert_int_equal(keep(&d, UINT64_MAX, 1).rc, -WEIR_ENOSPC);
+        assert_int_equal(puppet_keep(&d, i * 0x100000001ull, 1).rc, 0);
+    assert_int_equal(puppet_keep(&d, UINT64_MAX, 1).rc, -WEIR_ENOSPC);
     assert_int_equal(puppet_info(&d).frames, KEEPS_MAX);
     puppet_kill(&d);
     assert_int_equal(puppet_revive(&d), 0);
     /* What the dead kept counts until it is forgotten. */
-    assert_int_equal(keep(&d, UINT64_MAX, 1).rc, -WEIR_ENOSPC);
+    assert_int_equal(puppet_keep(&d, UINT64_MAX, 1).rc, -WEIR_ENOSPC);
     assert_int_equal(puppet_do(&d, PUPPET_ALLOC, 977, 0, 0, 0).rc,
                      -WEIR_ENOMEM);
-    assert_int_equal(keep(&d, 0x100000001ull, 1).v[2], 1);
+    assert_int_equal(puppet_keep(&d, 0x100000001ull, 1).v[2], 1);
     assert_int_equal(puppet_do(&d, PUPPET_FORGET, 0, 0, 0, 0).rc, 0);
     assert_int_equal(puppet_info(&d).frames, 1);
-    assert_int_equal(keep(&d, UINT64_MAX, 1999).rc, 0);
+    assert_int_equal(puppet_keep(&d, UINT64_MAX, 1999).rc, 0);
     assert_int_equal(puppet_destroy(&d), 0);
 }
 
 static void a_key_names_one_run(void **state)
 {
     struct puppet d = start("driver");
-    struct puppet_answer run = keep(&d, 7, 3);
+    struct puppet_answer run = puppet_keep(&d, 7, 3);
 
     (void)state;
     assert_int_equal(run.rc, 0);
-    assert_int_equal(keep(&d, 7, 3).rc, -WEIR_EBUSY);
-    assert_int_equal(keep(&d, 7, 4).rc, -WEIR_EEXIST);
+    assert_int_equal(puppet_keep(&d, 7, 3).rc, -WEIR_EBUSY);
+    assert_int_equal(puppet_keep(&d, 7, 4).rc, -WEIR_EEXIST);
     puppet_kill(&d);
     assert_int_equal(puppet_revive(&d), 0);
-    assert_int_equal(keep(&d, 7, 2).rc, -WEIR_EEXIST);
-    run = keep(&d, 7, 3);
+    assert_int_equal(puppet_keep(&d, 7, 2).rc, -WEIR_EEXIST);
+    run = puppet_keep(&d, 7, 3);
     assert_int_equal(run.v[2], 1);
-    assert_int_equal(keep(&d, 7, 3).rc, -WEIR_EBUSY);
+    assert_int_equal(puppet_keep(&d, 7, 3).rc, -WEIR_EBUSY);
     /* A part freed: the rest is memory like any other. */
     puppet_do(&d, PUPPET_FREE, run.v[0] + 4096, 1, 0, 0);
     assert_int_equal(puppet_info(&d).frames, 2);
     assert_int_equal(puppet_do(&d, PUPPET_POKE, run.v[0], 1, 0, 0).rc, 0);
-    run = keep(&d, 7, 3);
+    run = puppet_keep(&d, 7, 3);
     assert_int_equal(run.rc, 0);
     assert_int_equal(run.v[2], 0);
     assert_int_equal(puppet_info(&d).frames, 5);
@@ -107,7 +92,7 @@ static void who_is_mapped_is_not_revived(void **state)
     struct puppet_answer page = puppet_give(&d, &other, false), run, m, again;
 
     (void)state;
-    run = keep(&d, 1, 2);
+    run = puppet_keep(&d, 1, 2);
     puppet_do(&d, PUPPET_POKE, run.v[0], 42, 0, 0);
     m = puppet_map(&other, &d, 9, false);
     assert_int_equal(m.rc, 0);
@@ -116,7 +101,7 @@ static void who_is_mapped_is_not_revived(void **state)
     assert_int_equal(puppet_info(&d).state, WEIR_DOM_CRASHED);
     assert_int_equal(puppet_info(&d).frames, 3);
     assert_string_equal(puppet_info(&d).reason, "its process ended");
-    assert_int_equal(generation_of(d.domid), 0);
+    assert_int_equal(hv_world_generation(&world, d.domid), 0);
     assert_int_equal(puppet_peek(&other, m.v[0]), 0xfeed);
     again = puppet_map(&other, &d, 9, true);
     assert_int_equal(again.rc, 0);
@@ -124,7 +109,7 @@ static void who_is_mapped_is_not_revived(void **state)
     assert_int_equal(revive_fails(d.domid), -EBUSY);
     assert_int_equal(puppet_unmap(&other, &m), 0);
     assert_int_equal(puppet_revive(&d), 0);
-    assert_int_equal(puppet_peek(&d, keep(&d, 1, 2).v[0]), 42);
+    assert_int_equal(puppet_peek(&d, puppet_keep(&d, 1, 2).v[0]), 42);
     assert_int_equal(puppet_info(&d).frames, 2);
     (void)page;
     assert_int_equal(puppet_destroy(&d), 0);
@@ -253,7 +238,7 @@ static unsigned descriptors(void)
 /* One life: it maps, is mapped, binds, grows its table, keeps. */
 static void live_and_die(struct puppet *d, struct puppet *f, uint64_t port)
 {
-    struct puppet_answer run = keep(d, 1, 20), m;
+    struct puppet_answer run = puppet_keep(d, 1, 20), m;
 
     assert_int_equal(run.rc, 0);
     assert_int_equal(puppet_do(d, PUPPET_ALLOC, 50, 0, 0, 0).rc, 0);
@@ -302,7 +287,7 @@ static void two_hundred_revivals_leave_nothing(void **state)
             assert_int_equal(puppet_revive(&d), 0);
     }
     after = count(&d, &f);
-    assert_int_equal(generation_of(d.domid), 204);
+    assert_int_equal(hv_world_generation(&world, d.domid), 204);
     assert_int_equal(after.m.frames_used, before.m.frames_used);
     assert_int_equal(after.fds, before.fds);
     assert_int_equal(after.front.ports, before.front.ports);

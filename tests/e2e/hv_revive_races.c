@@ -21,21 +21,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct puppet_answer keep(struct puppet *p, uint64_t key, uint64_t count)
-{
-    return puppet_do(p, PUPPET_KEEP, key, count, 0, 0);
-}
-
-/* -1: there is none. */
-static int generation_of(domid_t domid)
-{
-    struct weir_hv_dominfo info;
-
-    if (weir_hvctl_info(world.ctl, domid, &info) < 0)
-        return -1;
-    return (int)info.generation;
-}
-
 static int open_raw(void)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -103,9 +88,9 @@ static void read_raw(int fd, int *status, unsigned n)
 
 static void await_gone(domid_t domid)
 {
-    for (int i = 0; i < 500 && generation_of(domid) >= 0; i++)
+    for (int i = 0; i < 500 && hv_world_generation(&world, domid) >= 0; i++)
         usleep(10000);
-    assert_int_equal(generation_of(domid), -1);
+    assert_int_equal(hv_world_generation(&world, domid), -1);
 }
 
 /* All three are answered, whichever comes first. */
@@ -116,7 +101,7 @@ static void two_revivals_and_an_end_at_once(void **state)
         struct puppet d = start("driver");
         int fd = open_raw(), status[3] = {1, 1, 1};
 
-        assert_int_equal(keep(&d, 1, round * 4 + 1).rc, 0);
+        assert_int_equal(puppet_keep(&d, 1, round * 4 + 1).rc, 0);
         puppet_kill(&d);
         send_raw(fd, WEIR_HVCTL_REVIVE, 8, 0, d.domid);
         send_raw(fd, WEIR_HVCTL_REVIVE, 8, 1, d.domid);
@@ -141,7 +126,7 @@ static void the_other_way_round(void **state)
         struct puppet d = start("driver");
         int fd = open_raw(), status[2] = {1, 1};
 
-        assert_int_equal(keep(&d, 1, 100).rc, 0);
+        assert_int_equal(puppet_keep(&d, 1, 100).rc, 0);
         puppet_kill(&d);
         send_raw(fd, WEIR_HVCTL_DESTROY, 4, 0, d.domid);
         send_raw(fd, WEIR_HVCTL_REVIVE, 8, 1, d.domid);
@@ -159,7 +144,7 @@ static void a_revival_nobody_waits_for(void **state)
     struct puppet d = start("driver");
 
     (void)state;
-    assert_int_equal(keep(&d, 1, 10).rc, 0);
+    assert_int_equal(puppet_keep(&d, 1, 10).rc, 0);
     puppet_kill(&d);
     for (unsigned round = 0; round < 20; round++) {
         int fd = open_raw();
@@ -177,7 +162,7 @@ static void a_revival_nobody_waits_for(void **state)
         puppet_expect_crash(&d, "closed its socket");
     }
     assert_int_equal(puppet_revive(&d), 0);
-    assert_int_equal(keep(&d, 1, 10).v[2], 1);
+    assert_int_equal(puppet_keep(&d, 1, 10).v[2], 1);
     assert_int_equal(puppet_destroy(&d), 0);
 }
 
@@ -188,7 +173,7 @@ static void destroyed_before_its_program_says_hello(void **state)
     int fd = -1;
 
     (void)state;
-    assert_int_equal(keep(&d, 1, 10).rc, 0);
+    assert_int_equal(puppet_keep(&d, 1, 10).rc, 0);
     puppet_kill(&d);
     assert_int_equal(weir_hvctl_revive(world.ctl, d.domid, &fd), 0);
     assert_int_equal(puppet_info(&d).state, WEIR_DOM_BUILDING);
@@ -209,7 +194,7 @@ static void revived_while_others_map_and_unmap(void **state)
 
     (void)state;
     for (unsigned round = 0; round < 30; round++) {
-        struct puppet_answer run = keep(&d, round, 4), r;
+        struct puppet_answer run = puppet_keep(&d, round, 4), r;
         struct puppet_order o = {
             .op = PUPPET_TIME, .a = d.domid, .b = 16, .c = 4, .d = UINT32_MAX};
         int rc;
@@ -236,7 +221,7 @@ static void revived_while_others_map_and_unmap(void **state)
 static void killed_while_it_starts(void **state)
 {
     struct puppet d = start("driver");
-    struct puppet_answer run = keep(&d, 1, 30);
+    struct puppet_answer run = puppet_keep(&d, 1, 30);
     unsigned before = 0;
 
     (void)state;
@@ -248,12 +233,12 @@ static void killed_while_it_starts(void **state)
         usleep(round * 100);
         before += puppet_info(&d).state == WEIR_DOM_BUILDING;
         puppet_kill(&d);
-        assert_int_equal(generation_of(d.domid), round + 1);
+        assert_int_equal(hv_world_generation(&world, d.domid), round + 1);
         assert_int_equal(puppet_info(&d).frames, 30);
     }
     print_message("%u of 100 killed before they were sealed\n", before);
     assert_int_equal(puppet_revive(&d), 0);
-    run = keep(&d, 1, 30);
+    run = puppet_keep(&d, 1, 30);
     assert_int_equal(run.v[2], 1);
     for (unsigned i = 0; i < 30; i++)
         assert_int_equal(puppet_peek(&d, run.v[0] + i * 4096), i + 1000);
