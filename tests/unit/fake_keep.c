@@ -100,10 +100,7 @@ void weir_fake_domain_revive(struct weir_port *port)
     struct weir_fake_machine *m = d->m;
 
     pthread_mutex_lock(&m->lock);
-    fake_unmap_all(d);
-    fake_close_all(d);
-    memset(m->mem + (size_t)d->table_first * WEIR_PAGE_SIZE, 0,
-           FAKE_GRANT_FRAMES * WEIR_PAGE_SIZE);
+    fake_let_go(d);
     d->table_frames = 1;
     memset(d->fault, 0, sizeof(d->fault));
     for (uint32_t i = 0; i < m->nframes; i++) {

@@ -304,16 +304,21 @@ struct weir_port *weir_fake_domain_add(struct weir_fake_machine *m,
     return &d->port;
 }
 
+void fake_let_go(struct fake_domain *d)
+{
+    fake_unmap_all(d);
+    fake_close_all(d);
+    memset(d->m->mem + (size_t)d->table_first * WEIR_PAGE_SIZE, 0,
+           FAKE_GRANT_FRAMES * WEIR_PAGE_SIZE);
+}
+
 void weir_fake_domain_destroy(struct weir_port *port)
 {
     struct fake_domain *d = fake_of(port);
     struct weir_fake_machine *m = d->m;
 
     pthread_mutex_lock(&m->lock);
-    fake_unmap_all(d);
-    fake_close_all(d);
-    memset(m->mem + (size_t)d->table_first * WEIR_PAGE_SIZE, 0,
-           FAKE_GRANT_FRAMES * WEIR_PAGE_SIZE);
+    fake_let_go(d);
     d->dead = true;
     d->frames = 0;
     for (uint32_t i = 0; i < m->nframes; i++) {

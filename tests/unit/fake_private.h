@@ -108,6 +108,8 @@ uint32_t fake_take_frames(struct fake_domain *d, unsigned count);
 void fake_drop_frame(struct weir_fake_machine *m, uint32_t frame);
 void fake_unmap_all(struct fake_domain *d);
 void fake_close_all(struct fake_domain *d);
+/* Its program's end: mappings, ports, grants. */
+void fake_let_go(struct fake_domain *d);
 /* A frame is freed; a kept run that it was of ends. */
 void fake_kept_gone(struct fake_domain *d, uint32_t frame);
 
