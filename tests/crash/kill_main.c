@@ -242,9 +242,16 @@ static int left(struct killer *k, struct leaks *before)
 static int run(struct killer *k)
 {
     struct leaks before = {0};
-    int err = k->watch ? watch(k) : wait_back(k);
+    int err = crash_devd_info(k->devd, k->domain, &k->info);
 
-    if (err != 0 || k->watch)
+    if (err != 0)
+        return fail(k->domain, err);
+    if (k->watch)
+        return watch(k);
+    k->deaths = k->info.restarts; /* of before */
+    k->kills += k->deaths;
+    err = wait_back(k);
+    if (err != 0)
         return err;
     err = leaks_take(&before, k->state_dir);
     if (err != 0)

@@ -15,7 +15,10 @@ $(call script,tests/crash/crash_short.sh tests/crash/crash_short_net.sh)
 
 ## crashtest       N (10000) kills of the disk driver domain under load; SEED
 ## crashtest-net   N (10000) kills of the network driver domain; SEED
-.PHONY: crashtest crashtest-net crashtest-run-blk crashtest-run-net
+## crashtest-manager  weir-devd killed at each step of what it does; SEED
+## soak            everything at once for SECONDS (1800); SEED
+.PHONY: crashtest crashtest-net crashtest-manager soak
+.PHONY: crashtest-run-blk crashtest-run-net crashtest-run-manager soak-run
 N ?= 10000
 crashtest: packages-build+demo
 	@$(MAKE) --no-print-directory crashtest-run-blk
@@ -27,3 +30,16 @@ crashtest-run-blk: all $(addprefix $(B)/tests/,crash_load crash_kill \
 crashtest-run-net: all $(addprefix $(B)/tests/,crash_net crash_kill \
 		weir-netback-steps weir-netback-nolog)
 	@B=$(B) bash tests/crash/crash.sh net $(N) $(SEED)
+
+SOAK_PROGRAMS := $(addprefix $(B)/tests/,crash_load crash_net crash_left \
+	crash_kill webguest)
+soak: packages-build+demo
+	@$(MAKE) --no-print-directory soak-run
+# Of the command line alone: shells have a variable of that name.
+SOAK_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),1800)
+soak-run: all $(SOAK_PROGRAMS)
+	@env -u SECONDS B=$(B) bash tests/crash/soak.sh $(SOAK_SECONDS) $(SEED)
+crashtest-manager: packages-build+demo
+	@$(MAKE) --no-print-directory crashtest-run-manager
+crashtest-run-manager: all $(SOAK_PROGRAMS) $(B)/tests/weir-devd-steps
+	@B=$(B) SEED=$(SEED) STRIDE=1 bash tests/e2e/manager_steps.sh

@@ -7,7 +7,7 @@
 #   killed NAME                        SIGKILL; until it serves again
 #   check_begin SECONDS                a guest "check" that writes and reads
 #                                      back its disk; check_end: what it found
-. "$(dirname "$0")/cli_lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/cli_lib.sh" || exit 1
 
 pid() {
     w --json list "$1" 2>/dev/null | jq -r '.[0].pid'

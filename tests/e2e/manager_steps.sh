@@ -1,0 +1,191 @@
+#!/bin/bash
+# weir-devd is killed at each step of what it does: building and ending a guest,
+# attaching and detaching a disk and a vif, the return of a driver domain, its
+# own return. After `weir up` what was begun is done or taken back, nothing of it
+# stays behind, and guests under load noticed nothing.
+#
+# manager_steps.sh [OPERATION...]; STRIDE=n: each n-th point only, from a random
+# one on; SEED.  `make crashtest-manager` takes all points.
+. "$(dirname "$0")/manager_lib.sh" || exit 1
+STRIDE=${STRIDE:-23} SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+OPERATIONS='nothing create block_attach network_attach block_detach network_detach
+    shutdown destroy rebuild restart_disk kill_disk kill_net'
+cli_begin "$@"
+STEPS=${STEPS_PROGRAM:-$B/tests/weir-devd-steps}
+[ -x "$STEPS" ] || die "$STEPS is not built"
+programs_begin
+RANDOM=$SEED
+echo "seed $SEED, each ${STRIDE}th point"
+
+# ---- operations ----------------------------------------------------------
+# NAME_before: what it needs; NAME: the operation; NAME_whole: done or not done;
+# NAME_after: back to what was.
+
+there() {
+    ! is_gone "$1"
+}
+
+serves() {
+    curl -sS --noproxy '*' --max-time 5 -o "$dir/served" "http://10.77.0.3/random" &&
+        cmp "$dir/served" "$dir/src/random"
+}
+
+has() { # CLASS: web has a second one, and it is attached
+    w --json "$1-list" web | jq -e 'length == 2 and all(.state == "attached")'
+}
+
+has_not() {
+    w --json "$1-list" web | jq -e 'length == 1'
+}
+
+has_or_not() {
+    has "$1" || has_not "$1"
+}
+
+guest_or_none() {
+    is_gone extra || { is extra running && until_ok 10 serves; }
+}
+
+nothing_before() { :; }
+nothing() { :; }
+nothing_whole() { :; }
+nothing_after() { :; }
+
+create_before() { :; }
+create() { w create "$dir/extra.cfg"; }
+create_whole() { guest_or_none; }
+create_after() { ! there extra || w destroy extra; }
+
+shutdown_before() { w create "$dir/extra.cfg" && until_ok 10 serves; }
+shutdown() { w shutdown extra; }
+shutdown_whole() { guest_or_none; }
+shutdown_after() { create_after; }
+
+destroy_before() { shutdown_before; }
+destroy() { w destroy extra; }
+destroy_whole() { guest_or_none; }
+destroy_after() { create_after; }
+
+# A guest that is to be built again when it dies.
+rebuild_before() { shutdown_before; }
+rebuild() { sig KILL extra; until_ok 3 is extra running; }
+rebuild_whole() { until_ok 15 is extra running && until_ok 10 serves; }
+rebuild_after() { w destroy extra; }
+
+block_attach_before() { :; }
+block_attach() { w block-attach web "$dir/extra.img,raw,xvdb,w"; }
+block_attach_whole() { has_or_not block; }
+block_attach_after() { has_not block || w block-detach web xvdb; }
+
+network_attach_before() { :; }
+network_attach() { w network-attach web bridge=br0,ip=10.77.0.9; }
+network_attach_whole() { has_or_not network; }
+network_attach_after() { has_not network || w network-detach web 1; }
+
+block_detach_before() { block_attach; }
+block_detach() { w block-detach web xvdb; }
+block_detach_whole() { has_or_not block; }
+block_detach_after() { block_attach_after; }
+
+network_detach_before() { network_attach; }
+network_detach() { w network-detach web 1; }
+network_detach_whole() { has_or_not network; }
+network_detach_after() { network_attach_after; }
+
+restart_disk_before() { :; }
+restart_disk() { w restart disk; }
+restart_disk_whole() { until_ok 15 is disk running; }
+restart_disk_after() { :; }
+
+dies() { # and comes back, or the manager dies first
+    sig KILL "$1"
+    back() { [ "$(pid "$name")" != "$was" ] && is "$name" running || devd_gone; }
+    until_ok 10 back
+}
+kill_disk_before() { name=disk was=$(pid disk); }
+kill_disk() { dies disk; }
+kill_disk_whole() { until_ok 15 is disk running; }
+kill_disk_after() { :; }
+
+kill_net_before() { name=net was=$(pid net); }
+kill_net() { dies net; }
+kill_net_whole() { until_ok 15 is net running; }
+kill_net_after() { :; }
+
+# ---- one death -----------------------------------------------------------
+
+died() {
+    grep -aq 'died at point' "$S/log/weir-devd.log" && devd_gone
+}
+
+trouble() { # TEXT
+    die "$op, point $n: $*
+$(w list; w block-list; w network-list; cat "$dir/up.out" "$dir/op.out" 2>/dev/null)
+$(tail -n 25 "$S/log/weir-devd.log")"
+}
+
+# The operation under a manager whose n-th point is its last; true: it died.
+# Later deaths than the operation's end are none of it.
+one() {
+    local dead=no
+    put weir-devd "$PLAIN"
+    ${op}_before >"$dir/op.out" 2>&1 || trouble "cannot begin"
+    devd_ends
+    put weir-devd "$STEPS"
+    if up WEIR_CRASH_AT="$n"; then
+        ($op) >"$dir/op.out" 2>&1
+        sleep 0.1
+        devd_gone && dead=yes
+    else
+        dead=yes
+    fi
+    devd_ends
+    put weir-devd "$PLAIN"
+    up || trouble "weir up fails"
+    until_ok 20 settled || trouble "it does not settle"
+    ${op}_whole >/dev/null 2>&1 || trouble "neither done nor taken back"
+    ${op}_after >"$dir/op.out" 2>&1 || trouble "cannot be undone"
+    left_end 'domain load grants' 'domain disk maps' 'domain * memory KiB' \
+        2>"$dir/left.out" || trouble "$(cat "$dir/left.out")"
+    deaths=$((deaths + 1))
+    [ $dead = yes ]
+}
+
+# From point $1 on; the last one that it died at.
+points() { # OPERATION FIRST STRIDE
+    op=$1 n=$2 last=0
+    while one; do
+        last=$n
+        n=$((n + $3))
+        [ $n -lt 2000 ] || trouble "no end"
+    done
+}
+
+cli_bridge
+cli_image
+cli_domains
+for d in disk net; do printf '%s\n' restart_limit=0 restart_delay=0 >>"$dir/$d.cfg"; done
+sed 's/^name="web"/name="extra"/; s/10\.77\.0\.2/10.77.0.3/' "$dir/web.cfg" >"$dir/extra.cfg"
+printf '%s\n' 'on_crash="restart"' >>"$dir/extra.cfg"
+truncate -s 1M "$dir/extra.img"
+w up --memory 512M "$dir"/{disk,net,web}.cfg >/dev/null || die up
+until_ok 10 fetch || die "no service"
+loads_begin 12
+sleep 1
+tag=$(w --json info | jq -r .tag)
+PLAIN=$B/bin/weir-devd deaths=0
+left_begin
+
+# The manager's own return is part of each: its points are died at once.
+points nothing 1 "$STRIDE"
+own=$last
+echo "nothing: $own"
+for o in ${*:-$OPERATIONS}; do
+    [ "$o" != nothing ] || continue
+    points "$o" $((own + 1 + RANDOM % STRIDE)) "$STRIDE"
+    echo "$o: $last"
+done
+fetch || die "no service after all"
+loads_end
+w down || die down
+echo "$deaths deaths of the manager"
