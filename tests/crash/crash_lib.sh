@@ -19,6 +19,7 @@
 # guests end; unreached: points they do not lead to.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$here/../e2e/cli_lib.sh"
+. "$here/points_lib.sh"
 
 crash_begin() {
     local p
@@ -87,7 +88,7 @@ collect() {
         grep -hE 'LOST|DOUBLED|CORRUPTED|HUNG|FAILED|NOTICED' "$S/log/$g.log" |
             head -n 5 | sed 's/^/  /' >&2
     done
-    sed -n 's/.*died at point \([0-9a-f]*\)$/\1/p' "$S/log/$driver.log"* >>"$dir/died"
+    points_died "$S/log/$driver.log"* >>"$dir/died"
     [ -z "${CRASH_KEEP:-}" ] || cp -r "$S/log" "$CRASH_KEEP.$seed"
 }
 
@@ -153,10 +154,7 @@ steps_begin() {
         'exec ${0%/*}/program "$@"' >"$dir/step/start"
     chmod 755 "$dir/step" "$dir/step/start"
     program=$dir/step/start
-    # The address behind each call of weir_crash_point, and its line.
-    objdump -d "$dir/step/program" | awk '
-        want { print substr($1, 1, length($1) - 1); want = 0 }
-        /call .*<weir_crash_point>/ { want = 1 }' >"$dir/points"
+    points_all "$dir/step/program" >"$dir/points"
     [ -s "$dir/points" ] || die "no points to die at in $backend-steps"
 }
 
@@ -179,16 +177,11 @@ first_step() { # STEP SEED
     CRASH_WATCH=1 batch 1 "$2" "$program"
 }
 
-lines() { # addresses to the lines of their calls
-    while read -r p; do printf '%x\n' $((0x$p - 1)); done |
-        addr2line -se "$dir/step/program" | sed 's/ (discr.*//' | sort -u
-}
-
 # Each line of the request path that has a point was died at, but those that
 # these guests don't lead to: unreached prints them.
 steps_seen() { # [ENOUGH]: so many lines will do
-    lines <"$dir/points" | grep -vxF "$(unreached)" >"$dir/lines"
-    lines <"$dir/died" | comm -12 "$dir/lines" - >"$dir/seen"
+    points_lines "$dir/step/program" <"$dir/points" | grep -vxF "$(unreached)" >"$dir/lines"
+    points_lines "$dir/step/program" <"$dir/died" | comm -12 "$dir/lines" - >"$dir/seen"
     echo "died at $(wc -l <"$dir/seen") of $(wc -l <"$dir/lines") points" \
         "$(comm -23 "$dir/lines" "$dir/seen" | xargs -r echo but not at)"
     [ "$(wc -l <"$dir/seen")" -ge "${1:-$(wc -l <"$dir/lines")}" ]

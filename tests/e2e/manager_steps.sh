@@ -7,6 +7,7 @@
 # manager_steps.sh [OPERATION...]; STRIDE=n: each n-th point only, from a random
 # one on; SEED.  `make crashtest-manager` takes all points.
 . "$(dirname "$0")/manager_lib.sh" || exit 1
+. "$(dirname "$0")/../crash/points_lib.sh" || exit 1
 STRIDE=${STRIDE:-23} SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
 OPERATIONS='nothing create block_attach network_attach block_detach network_detach
     shutdown destroy rebuild restart_disk kill_disk kill_net'
@@ -114,8 +115,12 @@ kill_net_after() { :; }
 
 # ---- one death -----------------------------------------------------------
 
-died() {
-    grep -aq 'died at point' "$S/log/weir-devd.log" && devd_gone
+seen() { # at which points, of all there are
+    points_all "$STEPS" | points_lines "$STEPS" >"$dir/points"
+    points_died "$S/log/weir-devd.log" | points_lines "$STEPS" |
+        comm -12 "$dir/points" - >"$dir/seen"
+    echo "$deaths managers; died at $(wc -l <"$dir/seen") of $(wc -l <"$dir/points") points" \
+        "$(comm -23 "$dir/points" "$dir/seen" | xargs -r echo but not at)"
 }
 
 trouble() { # TEXT
@@ -187,5 +192,5 @@ for o in ${*:-$OPERATIONS}; do
 done
 fetch || die "no service after all"
 loads_end
+seen
 w down || die down
-echo "$deaths deaths of the manager"
