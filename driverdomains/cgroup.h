@@ -40,6 +40,9 @@ int weir_cgroups_open(struct weir_cgroups *g, const char *tag,
                       char missing[64]);
 /* Removes the instance's directories and the empty ones below them. */
 void weir_cgroups_remove(const struct weir_cgroups *g);
+/* Kills what runs in the domains' groups and waits for its end; 0, or a process
+ * that does not end. */
+pid_t weir_cgroups_kill(const struct weir_cgroups *g);
 
 /* Group of one domain.  *v2_fd: directory for CLONE_INTO_CGROUP, or -1 with
  * version 1, where weir_cgroup_enter does it. */

@@ -215,16 +215,19 @@ static void sweep_filters(struct weir_cli *c)
         waitpid(pid, NULL, 0);
 }
 
-/* What a manager that was killed could not take away. */
-static void sweep(struct weir_cli *c)
+/* What a manager that was killed could not take away.  Domains end with weir-hv
+ * by themselves, save one that is stopped. */
+static int sweep(struct weir_cli *c)
 {
     static const char *const files[] = {"devd.sock", "hv.sock",
                                         "xenstored.sock", "devd.lock"};
     struct weir_cgroups g;
     char path[160], missing[64];
+    bool groups = weir_cgroups_open(&g, c->in.tag, missing) == 0;
+    pid_t left = groups ? weir_cgroups_kill(&g) : 0;
 
     sweep_filters(c);
-    if (weir_cgroups_open(&g, c->in.tag, missing) == 0)
+    if (groups)
         weir_cgroups_remove(&g);
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
         weir_instance_path(&c->in, files[i], path, sizeof(path));
@@ -232,6 +235,10 @@ static void sweep(struct weir_cli *c)
     }
     weir_instance_path(&c->in, "root", path, sizeof(path));
     rmdir(path);
+    return left ? cli_error("process %d of a domain does not end: it waits for "
+                            "a device; see /proc/%d/stack",
+                            left, left)
+                : 0;
 }
 
 static int take_down(struct weir_cli *c, bool keep_logs)
@@ -240,11 +247,11 @@ static int take_down(struct weir_cli *c, bool keep_logs)
 
     if (stop_hv(c) || rc)
         return 1;
-    sweep(c);
+    rc = sweep(c);
     if (!keep_logs)
         remove_logs(c);
     rmdir(c->in.state_dir); /* stays when it holds anything else */
-    return 0;
+    return rc;
 }
 
 int cli_down(struct weir_cli *c, int argc, char **argv)

@@ -139,7 +139,7 @@ static const struct number_key numbers[] = {
     NUMBER("private_memory", private_mib, 8, 1u << 20),
     NUMBER("cap", cap, 0, 100000),
     NUMBER("cpu_weight", cpu_weight, 1, 10000),
-    NUMBER("max_pids", max_pids, 1, 4096),
+    NUMBER("max_pids", max_pids, 2, 4096),
     NUMBER("max_grants", max_grants, 1, 1024),
     NUMBER("max_ports", max_ports, 8, 4096),
     NUMBER("max_maps", max_maps, 1, 1u << 20),

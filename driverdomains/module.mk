@@ -2,13 +2,13 @@
 DD_SOURCES := $(addprefix driverdomains/,config_value.c config_rate.c \
 	config_device.c config_scan.c devctl.c devctl_fields.c instance.c \
 	restart_policy.c \
-	cgroup.c cgroup_find.c sandbox.c sandbox_child.c logsink.c image.c)
+	cgroup.c cgroup_find.c cgroup_kill.c sandbox.c sandbox_child.c logsink.c image.c)
 $(call lib,weir-dd,$(DD_SOURCES))
 
 DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
 	request.c list.c dom.c start.c vm.c end.c restart.c revive.c \
 	resume.c heart.c backend.c vmback.c \
-	prepare.c dev.c filter.c regcall.c regdom.c registry.c store.c \
+	record.c stash.c recover.c takeover.c sweep.c prepare.c dev.c filter.c regcall.c regdom.c registry.c store.c \
 	storeback.c)
 $(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-vmload weir-back weir-nethost \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
@@ -61,7 +61,7 @@ $(call test,test_dd_store,tests/unit/test_dd_store.c \
 $(call test,test_dd_vm,tests/unit/test_dd_vm.c driverdomains/devd_vm.c,\
 	weir-dd)
 
-DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh errors.sh hotplug.sh \
+DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh down.sh errors.sh hotplug.sh \
 	two.sh crash.sh vm.sh vmback.sh) tests/e2e/net_filter.sh \
 	$(addprefix tests/e2e/restart_,disk.sh net.sh vm.sh \
 	hotplug.sh limit.sh hang.sh)
