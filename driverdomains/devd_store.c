@@ -19,7 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define STORE_MEMORY_MIB  4 /* rings it maps are the domains' own */
+#define STORE_MEMORY_MIB  64 /* a limit, for its journal (xenbus/journal.h) */
 #define STORE_PRIVATE_MIB 512
 #define CONNECT_MS        10000
 #define STEP_MS           1

@@ -86,11 +86,18 @@ int weir_store_check(struct weir_store *s, char *line, size_t size)
     struct report report = {line, size};
     struct xs_domain *d;
     int r = check_node(s, s->top, &report);
+    int64_t tree = 0;
 
     for (d = xs_domain_next(s, NULL); d; d = xs_domain_next(s, d)) {
+        tree += r ? 0 : d->delta_memory;
         if (!r)
             r = check_domain(s, d, &report);
         d->delta_nodes = d->delta_memory = 0;
+    }
+    if (!r && tree != (int64_t)s->tree_bytes) {
+        snprintf(line, size, "tree: counted %zu bytes, found %lld",
+                 s->tree_bytes, (long long)tree);
+        r = -EIO;
     }
     return r;
 }

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenbus/store_int.h"
+#include "xenbus/journal.h"
 
 static void mark_ready(struct weir_store_conn *c)
 {
@@ -15,6 +15,11 @@ static void mark_ready(struct weir_store_conn *c)
     c->ready = true;
     c->next_ready = c->s->ready;
     c->s->ready = c;
+}
+
+void weir_store_set_user(struct weir_store_conn *c, void *user)
+{
+    c->user = user;
 }
 
 void *weir_store_next_ready(struct weir_store *s)
@@ -67,6 +72,8 @@ static void free_out(struct weir_store_conn *c)
     }
     c->out_tail = &c->out;
     c->replies = 0;
+    c->reply_bytes = 0;
+    c->answer = NULL;
     c->d->memory -= c->event_bytes;
     c->event_bytes = 0;
     memset(c->events, 0, sizeof(c->events));
@@ -86,6 +93,9 @@ void weir_store_disconnect(struct weir_store_conn *c)
     struct weir_store_conn **p = &c->s->conns;
 
     weir_store_reset(c);
+    xs_j_conn_end(c, XS_REC_CLOSE);
+    if (c->kept)
+        c->s->extra_bytes -= XS_J_CONN;
     unready(c);
     while (*p != c)
         p = &(*p)->next;
@@ -164,6 +174,16 @@ static void send_reply(struct weir_store_conn *c, uint32_t type, const void *p,
     }
     queue(c, m);
     c->replies++;
+    c->reply_bytes += m->len;
+    c->answer = m;
+}
+
+int xs_out_reply(struct weir_store_conn *c, const struct weir_xs_header *h,
+                 const void *payload)
+{
+    c->hdr = *h;
+    send_reply(c, h->type, payload, h->len);
+    return c->dead;
 }
 
 int xs_reply(struct weir_store_conn *c, const void *payload, size_t len)
@@ -229,16 +249,14 @@ static bool event_fits(struct weir_store_conn *c, size_t cost)
     return !over;
 }
 
-static void queue_event(struct weir_store_conn *c, const char *payload,
-                        uint32_t len, uint32_t hash)
+static struct xs_msg *event(struct weir_store_conn *c,
+                            const struct weir_xs_header *h, const void *payload,
+                            uint32_t hash)
 {
-    struct weir_xs_header h = {.type = WEIR_XS_WATCH_EVENT, .len = len};
-    struct xs_msg *m = message(&h, payload);
+    struct xs_msg *m = message(h, payload);
 
-    if (!m) {
-        xs_kill(c, -ENOMEM, "out of memory");
-        return;
-    }
+    if (!m)
+        return NULL;
     m->event = true;
     m->hash = hash;
     m->queued_ns = xs_now(c->s);
@@ -246,7 +264,33 @@ static void queue_event(struct weir_store_conn *c, const char *payload,
     c->events[hash % EVENT_BUCKETS] = m;
     c->event_bytes += sizeof(*m) + m->len;
     c->d->memory += sizeof(*m) + m->len;
-    queue(c, m);
+    return m;
+}
+
+static void queue_event(struct weir_store_conn *c, const char *payload,
+                        uint32_t len, uint32_t hash)
+{
+    struct weir_xs_header h = {.type = WEIR_XS_WATCH_EVENT, .len = len};
+    struct xs_msg *m = event(c, &h, payload, hash);
+
+    if (m)
+        queue(c, m);
+    else
+        xs_kill(c, -ENOMEM, "out of memory");
+}
+
+int xs_out_event_first(struct weir_store_conn *c,
+                       const struct weir_xs_header *h, const void *payload)
+{
+    struct xs_msg *m = event(c, h, payload, xs_hash(payload, h->len));
+
+    if (!m)
+        return -ENOMEM;
+    m->next = c->out;
+    c->out = m;
+    if (!m->next)
+        c->out_tail = &m->next;
+    return 0;
 }
 
 /* Who changes many nodes another domain watches must not end that domain's
@@ -260,7 +304,7 @@ void xs_event(struct weir_store_conn *c, const struct xs_watch *w,
     char payload[WEIR_XS_PAYLOAD_MAX];
     uint32_t hash;
 
-    if (c->dead)
+    if (c->dead || c->s->loading)
         return;
     if (plen + tlen > sizeof(payload) ||
         (strcmp(path, own) &&
@@ -291,8 +335,14 @@ static void message_sent(struct weir_store_conn *c, struct xs_msg *m)
         c->d->memory -= sizeof(*m) + m->len;
     } else {
         c->replies--;
+        c->reply_bytes -= m->len;
     }
     free(m);
+}
+
+void xs_out_pop(struct weir_store_conn *c)
+{
+    message_sent(c, c->out);
 }
 
 size_t weir_store_peek(struct weir_store_conn *c, void *buf, size_t len)
@@ -311,8 +361,23 @@ size_t weir_store_peek(struct weir_store_conn *c, void *buf, size_t len)
     return n;
 }
 
+void weir_store_sending(struct weir_store_conn *c, size_t len)
+{
+    const struct xs_journal *j = c->kept ? c->s->journal : NULL;
+
+    if (!j)
+        return;
+    xs_j_out(c, len);
+    if (j->overflow || j->next[0]) { /* a snapshot knows nothing of it */
+        xs_j_switch(c->s);
+        xs_j_out(c, len);
+    }
+    xs_j_commit(c->s);
+}
+
 void weir_store_sent(struct weir_store_conn *c, size_t len)
 {
+    c->out_pos += (uint32_t)len;
     while (len && c->out) {
         struct xs_msg *m = c->out;
         size_t part = m->len - m->done;
@@ -341,7 +406,11 @@ size_t weir_store_space(struct weir_store_conn *c, void **at)
 
 void weir_store_fed(struct weir_store_conn *c, size_t len)
 {
+    xs_j_in(c, c->in + c->in_len, len);
     c->in_len += (uint32_t)len;
+    c->in_pos += (uint32_t)len;
+    if (c->kept)
+        xs_j_commit(c->s);
 }
 
 static bool blocked(const struct weir_store_conn *c)
@@ -349,7 +418,8 @@ static bool blocked(const struct weir_store_conn *c)
     uint64_t limit =
         c->privileged ? PRIV_REPLIES : c->d->quota[WEIR_QUOTA_OUTSTANDING];
 
-    return limit && c->replies >= limit;
+    return (limit && c->replies >= limit) ||
+           (c->kept && c->reply_bytes >= XS_J_REPLIES);
 }
 
 bool weir_store_pending(const struct weir_store_conn *c)
@@ -379,7 +449,11 @@ int weir_store_run(struct weir_store_conn *c, unsigned max)
         payload[c->hdr.len] = '\0';
         c->in_off += WEIR_XS_HDR_SIZE + c->hdr.len;
         c->quota_hit = NULL;
+        c->answer = NULL;
         xs_request(c, payload);
+        if (!c->dead)
+            xs_j_done(c, WEIR_XS_HDR_SIZE + c->hdr.len, c->answer);
+        xs_j_commit(c->s);
         n++;
     }
     return c->dead ? c->dead : (int)n;

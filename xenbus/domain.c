@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenbus/store_int.h"
+#include "xenbus/journal.h"
 
 struct xs_domain *xs_domain_find(struct weir_store *s, unsigned domid)
 {
@@ -44,6 +44,7 @@ struct xs_domain *xs_domain_get(struct weir_store *s, unsigned domid)
     memcpy(d->quota, s->quota, sizeof(d->quota));
     d->next = s->domains[domid % DOMAIN_BUCKETS];
     s->domains[domid % DOMAIN_BUCKETS] = d;
+    s->extra_bytes += XS_J_DOMAIN;
     return d;
 }
 
@@ -62,6 +63,7 @@ void xs_domain_put(struct weir_store *s, struct xs_domain *d)
     while (*at != d)
         at = &(*at)->next;
     *at = d->next;
+    s->extra_bytes -= XS_J_DOMAIN;
     free(d);
 }
 
@@ -93,6 +95,7 @@ int xs_charge(struct weir_store *s, const struct weir_node *n)
         return -ENOMEM;
     d->nodes++;
     d->memory += weir_node_bytes(n);
+    s->tree_bytes += weir_node_bytes(n);
     return 0;
 }
 
@@ -102,6 +105,7 @@ void xs_uncharge(struct weir_store *s, const struct weir_node *n)
 
     d->nodes--;
     d->memory -= weir_node_bytes(n);
+    s->tree_bytes -= weir_node_bytes(n);
 }
 
 void xs_uncharge_tree(struct weir_store *s, const struct weir_node *n)
@@ -230,6 +234,7 @@ int xs_domain_gone(struct weir_store *s, domid_t domid)
 
     if (!d)
         return -ENOENT;
+    xs_j_gone(s, domid);
     for (f = search_all(s, domid, true); f; f = next) {
         next = f->next;
         remove_node(s, f->path);

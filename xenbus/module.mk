@@ -12,7 +12,9 @@ INSTALL_HEADERS += xenbus/wire.h xenbus/client.h xenbus/state.h xenbus/socket.h
 XS_STORE := xenbus/store.c xenbus/check.c xenbus/node.c xenbus/domain.c xenbus/conn.c \
 	xenbus/watch.c xenbus/transaction.c xenbus/request.c \
 	xenbus/request_read.c xenbus/request_write.c xenbus/request_perms.c \
-	xenbus/request_dom.c
+	xenbus/request_dom.c xenbus/journal.c xenbus/journal_open.c \
+	xenbus/journal_rec.c xenbus/journal_snap.c xenbus/journal_load.c \
+	xenbus/journal_load_conn.c
 $(call lib,weir-store,$(XS_STORE))
 
 # The server's I/O, apart from main, for tests too.

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "xenbus/store_int.h"
+#include "xenbus/journal.h"
 
 static int one_domid(const char *p, size_t len, domid_t *domid)
 {
@@ -37,6 +37,8 @@ int xs_do_introduce(struct weir_store_conn *c, const char *p, size_t len)
         weir_xs_parse_u64(argv[1], &frame) ||
         weir_xs_parse_u64(argv[2], &port) || port > UINT32_MAX)
         return -EINVAL;
+    if (xs_j_full(s, XS_J_CONN + XS_J_DOMAIN))
+        return -ENOSPC;
     d = xs_domain_get(s, domid);
     if (!d)
         return -ENOMEM;
@@ -51,6 +53,7 @@ int xs_do_introduce(struct weir_store_conn *c, const char *p, size_t len)
         xs_domain_put(s, d);
         return r;
     }
+    xs_j_domain(s, d);
     if (!again)
         xs_fire_special(s, "@introduceDomain", domid);
     return xs_reply_ok(c);
@@ -118,6 +121,7 @@ int xs_do_set_target(struct weir_store_conn *c, const char *p, size_t len)
     if (!introduced(c->s, domid) || !introduced(c->s, target))
         return -ENOENT;
     introduced(c->s, domid)->target = target;
+    xs_j_domain(c->s, introduced(c->s, domid));
     return xs_reply_ok(c);
 }
 
@@ -128,6 +132,7 @@ int xs_do_reset_watches(struct weir_store_conn *c, const char *p, size_t len)
         return -EINVAL;
     xs_watch_free_all(c);
     xs_tx_free_all(c);
+    xs_j_conn_end(c, XS_REC_FORGET);
     return xs_reply_ok(c);
 }
 
@@ -166,6 +171,8 @@ int xs_do_set_feature(struct weir_store_conn *c, const char *p, size_t len)
         xs_domid_arg(argv[0], &domid) || weir_xs_parse_u64(argv[1], &value) ||
         value & ~(uint64_t)XS_FEATURES)
         return -EINVAL;
+    if (xs_j_full(c->s, XS_J_DOMAIN))
+        return -ENOSPC;
     d = xs_domain_get(c->s, domid);
     if (!d)
         return -ENOMEM;
@@ -173,6 +180,7 @@ int xs_do_set_feature(struct weir_store_conn *c, const char *p, size_t len)
         return -EBUSY;
     d->features = (uint32_t)value;
     d->configured = true;
+    xs_j_domain(c->s, d);
     return xs_reply_ok(c);
 }
 
@@ -232,15 +240,19 @@ int xs_do_set_quota(struct weir_store_conn *c, const char *p, size_t len)
         return q;
     if (n == 2) {
         c->s->quota[q] = value;
+        xs_j_defaults(c->s);
         return xs_reply_ok(c);
     }
     if (xs_domid_arg(argv[0], &domid))
         return -EINVAL;
+    if (xs_j_full(c->s, XS_J_DOMAIN))
+        return -ENOSPC;
     d = xs_domain_get(c->s, domid);
     if (!d)
         return -ENOMEM;
     d->quota[q] = value;
     d->configured = true;
+    xs_j_domain(c->s, d);
     return xs_reply_ok(c);
 }
 

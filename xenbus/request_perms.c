@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "xenbus/change.h"
+#include "xenbus/journal.h"
 
 static int parse_perms(struct weir_store_conn *c, const char *p, size_t len,
                        struct weir_xs_perm **out, unsigned *count)
@@ -40,6 +41,8 @@ static int replace_perms(struct xs_change *ch, const struct weir_xs_perm *perms,
     struct weir_node *n;
     int r;
 
+    if (now && xs_j_full(s, XS_J_DOMAIN + count * sizeof(*perms)))
+        return -ENOSPC;
     if (!xs_domain_get(s, perms[0].domid))
         return -ENOMEM;
     r = xs_tx_note(ch->c, ch->v.tx, ch->path, TX_WRITTEN | TX_CHANGED,
@@ -54,9 +57,12 @@ static int replace_perms(struct xs_change *ch, const struct weir_xs_perm *perms,
     r = weir_node_set_perms(n, perms, count);
     if (now)
         xs_charge(s, n);
-    if (!r)
-        n->gen = ++s->gen;
-    return r;
+    if (r)
+        return r;
+    n->gen = ++s->gen;
+    if (now)
+        xs_j_node(s, ch->path);
+    return 0;
 }
 
 static int set_perms(struct xs_change *ch, const struct weir_xs_perm *perms,

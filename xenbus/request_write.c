@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "xenbus/change.h"
+#include "xenbus/journal.h"
 
 int xs_change_begin(struct xs_change *ch, struct weir_store_conn *c,
                     const char *arg, bool special)
@@ -29,6 +30,7 @@ static int tell(struct xs_change *ch)
 {
     if (ch->v.tx)
         return xs_tx_note(ch->c, ch->v.tx, ch->path, TX_CHANGED, 0);
+    xs_j_node(ch->c->s, ch->path);
     xs_fire(ch->c->s, ch->path, NULL);
     return 0;
 }
@@ -50,6 +52,9 @@ static int room_for(struct xs_change *ch, const struct weir_node *parent,
     if (xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory,
                 n * fixed + strlen(ch->path) + value))
         return -ENOMEM;
+    if (!ch->v.tx &&
+        xs_j_full(c->s, n * fixed + strlen(ch->path) + value + XS_J_DOMAIN))
+        return -ENOSPC;
     return 0;
 }
 
@@ -190,6 +195,8 @@ static int overwrite(struct xs_change *ch, const struct weir_node *old,
     if (xs_owner(old) == c->d->domid &&
         xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, more))
         return -ENOMEM;
+    if (!ch->v.tx && more && xs_j_full(c->s, more))
+        return -ENOSPC;
     r = xs_tx_note(c, ch->v.tx, ch->path, TX_WRITTEN, ch->v.tx ? len : 0);
     if (r)
         return r;
@@ -310,6 +317,7 @@ static int rm_now(struct xs_change *ch)
 
     if (!r) {
         xs_uncharge_tree(s, n);
+        xs_j_rm(s, ch->path);
         xs_fire_removed(s, ch->path, before);
     }
     weir_node_unref(before);

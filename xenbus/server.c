@@ -42,15 +42,26 @@ const struct weir_store_ops weir_xsd_store_ops = {
 struct weir_xsd_peer *weir_xsd_peer_new(struct weir_xsd *x, domid_t domid,
                                         const struct weir_xsd_peer_ops *ops)
 {
+    struct weir_store_conn *c = weir_store_connect(x->store, domid, NULL);
+    struct weir_xsd_peer *p = c ? weir_xsd_peer_of(x, c, domid, ops) : NULL;
+
+    if (p)
+        weir_store_set_user(c, p);
+    else if (c)
+        weir_store_disconnect(c);
+    return p;
+}
+
+struct weir_xsd_peer *weir_xsd_peer_of(struct weir_xsd *x,
+                                       struct weir_store_conn *conn,
+                                       domid_t domid,
+                                       const struct weir_xsd_peer_ops *ops)
+{
     struct weir_xsd_peer *p = calloc(1, sizeof(*p));
 
     if (!p)
         return NULL;
-    p->conn = weir_store_connect(x->store, domid, p);
-    if (!p->conn) {
-        free(p);
-        return NULL;
-    }
+    p->conn = conn;
     p->ops = ops;
     p->x = x;
     p->fd = -1;

@@ -42,7 +42,7 @@ struct weir_xsd_peer {
     domid_t domid;
     struct weir_xs_ring_page *page;
     uint32_t map_handle;
-    evtchn_port_t evtchn;
+    evtchn_port_t evtchn, remote;
     uint32_t req_cons, rsp_prod; /* ours; the page's are for the domain */
 };
 
@@ -69,6 +69,10 @@ int weir_xsd_turn(struct weir_xsd *x, int timeout_ms);
 
 extern const struct weir_store_ops weir_xsd_store_ops; /* context: weir_xsd */
 
+/* After the quotas were set: what outlives this program (store.h), and what a
+ * predecessor left.  must: there is to be one.  0, or -errno and a line. */
+int weir_xsd_journal(struct weir_xsd *x, bool must);
+
 /* server_ring.c */
 int weir_xsd_introduce(void *context, domid_t domid, evtchn_port_t port);
 void weir_xsd_release(void *context, domid_t domid);
@@ -76,6 +80,11 @@ void weir_xsd_release(void *context, domid_t domid);
 /* server.c, for server_ring.c */
 struct weir_xsd_peer *weir_xsd_peer_new(struct weir_xsd *x, domid_t domid,
                                         const struct weir_xsd_peer_ops *ops);
+/* For a connection that there is. */
+struct weir_xsd_peer *weir_xsd_peer_of(struct weir_xsd *x,
+                                       struct weir_store_conn *conn,
+                                       domid_t domid,
+                                       const struct weir_xsd_peer_ops *ops);
 int weir_xsd_peer_watch(struct weir_xsd_peer *p, int fd);
 void weir_xsd_peer_unwatch(struct weir_xsd_peer *p);
 void weir_xsd_peer_end(struct weir_xsd_peer *p);

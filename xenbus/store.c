@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenbus/store_int.h"
+#include "xenbus/journal.h"
 
 static const uint64_t default_quota[WEIR_QUOTA_COUNT] = {
     [WEIR_QUOTA_NODES] = 1000,      [WEIR_QUOTA_WATCHES] = 128,
@@ -101,6 +101,8 @@ void weir_store_free(struct weir_store *s)
 
     if (!s)
         return;
+    xs_j_close(s->journal); /* its pages are for a successor */
+    s->journal = NULL;
     while (s->conns)
         weir_store_disconnect(s->conns);
     weir_node_unref(s->top);

@@ -59,6 +59,7 @@ const char *weir_store_quota_name(enum weir_store_quota q);
  * what weir_store_next_ready names it by. */
 struct weir_store_conn *weir_store_connect(struct weir_store *s, domid_t domid,
                                            void *user);
+void weir_store_set_user(struct weir_store_conn *c, void *user);
 /* The user of a connection that has got output, or has died, since it was last
  * named here; NULL: no more.  A request of one gives events to others. */
 void *weir_store_next_ready(struct weir_store *s);
@@ -77,12 +78,42 @@ bool weir_store_pending(const struct weir_store_conn *c);
 /* Copies up to len bytes of pending output; weir_store_sent takes them off. */
 size_t weir_store_peek(struct weir_store_conn *c, void *buf, size_t len);
 void weir_store_sent(struct weir_store_conn *c, size_t len);
+/* The first len bytes of output are about to be seen by the client, who may be
+ * a domain that must not notice a restart: before it sees them. */
+void weir_store_sending(struct weir_store_conn *c, size_t len);
 /* 0 or why the connection is dead (-errno); then end it or reset it. */
 int weir_store_dead(const struct weir_store_conn *c);
 /* Ends connections with events too old; call about once a second. */
 void weir_store_tick(struct weir_store *s);
 /* What GET_FEATURE says of the domain, for its ring page. */
 uint32_t weir_store_features(struct weir_store *s, domid_t domid);
+
+/* What outlives this program (journal.h): the tree, domains, and connections
+ * that were weir_store_keep's.  After the quotas were set, before the first
+ * connection.  port may be NULL, or one that keeps nothing: then nothing does.
+ * *found: there was a predecessor, whose state this is now; then resume each
+ * of weir_store_next_kept, or disconnect it, and weir_store_settle. */
+int weir_store_journal(struct weir_store *s, struct weir_port *port,
+                       bool *found);
+/* The connection of a ring whose streams are at in and out; broken: it serves
+ * nobody until it is begun anew.  Part of the request that is being handled;
+ * outside one weir_store_settle follows. */
+void weir_store_keep(struct weir_store_conn *c, evtchn_port_t port, uint32_t in,
+                     uint32_t out, bool broken);
+struct weir_store_kept {
+    domid_t domid;
+    evtchn_port_t port;
+    uint32_t in, out;
+    bool broken;
+};
+/* NULL gives the first. */
+struct weir_store_conn *weir_store_next_kept(struct weir_store *s,
+                                             struct weir_store_conn *c,
+                                             struct weir_store_kept *what);
+/* out: how far the domain's page says output has come.  Fires its watches. */
+void weir_store_resume(struct weir_store_conn *c, void *user, uint32_t out);
+/* What was done outside requests outlives this program now. */
+void weir_store_settle(struct weir_store *s);
 
 /* Recomputes all accounting and structure; 0, or -EIO and the difference in
  * line.  For tests, fuzzers and CONTROL check. */

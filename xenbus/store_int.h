@@ -82,6 +82,7 @@ struct xs_tx {
     size_t memory;    /* charged to the domain */
     uint64_t started; /* order of starting */
     int failed;       /* it will end with this */
+    bool doomed;      /* what was done in it is lost: EAGAIN at its end */
 };
 
 struct weir_store_conn {
@@ -98,9 +99,15 @@ struct weir_store_conn {
     struct xs_msg *out, **out_tail;
     uint32_t replies; /* in out */
     size_t event_bytes;
+    size_t reply_bytes;
     struct xs_msg *events[EVENT_BUCKETS];
-    const char *quota_hit;     /* named in the error reply */
-    struct weir_xs_header hdr; /* of the request being handled */
+    /* ring connections: what the journal keeps (journal.h) */
+    bool kept, broken;
+    evtchn_port_t port;          /* the domain's, as introduced */
+    uint32_t in_pos, out_pos;    /* bytes taken from and put into the ring */
+    const struct xs_msg *answer; /* to the request being handled */
+    const char *quota_hit;       /* named in the error reply */
+    struct weir_xs_header hdr;   /* of the request being handled */
     uint32_t in_off, in_len;
     uint8_t in[IN_SIZE];
 };
@@ -117,6 +124,10 @@ struct weir_store {
     struct weir_store_conn *conns, *ready;
     struct xs_domain *touched;
     bool log_requests;
+    struct xs_journal *journal; /* NULL: none */
+    bool loading;               /* a predecessor's: there are no events */
+    size_t tree_bytes;          /* of the present tree, as quotas count */
+    size_t extra_bytes;         /* watches, domains and so on: journal.c */
     struct xs_domain *domains[DOMAIN_BUCKETS];
 };
 
@@ -163,6 +174,13 @@ void xs_reply_error(struct weir_store_conn *c, int err);
 void xs_event(struct weir_store_conn *c, const struct xs_watch *w,
               const char *path);
 void xs_kill(struct weir_store_conn *c, int err, const char *why);
+/* For what a predecessor left: a reply, the end of the first message, an event
+ * that was begun before all else. */
+int xs_out_reply(struct weir_store_conn *c, const struct weir_xs_header *h,
+                 const void *payload);
+void xs_out_pop(struct weir_store_conn *c);
+int xs_out_event_first(struct weir_store_conn *c,
+                       const struct weir_xs_header *h, const void *payload);
 uint32_t xs_hash(const char *p, size_t len);
 
 /* watch.c */
@@ -173,6 +191,10 @@ void xs_fire_removed(struct weir_store *s, const char *path,
                      struct weir_node *before);
 void xs_fire_special(struct weir_store *s, const char *path, domid_t domid);
 void xs_watch_free_all(struct weir_store_conn *c);
+int xs_watch_begin(struct weir_store_conn *c, const char *path,
+                   const char *token, unsigned prefix, int depth);
+int xs_watch_end(struct weir_store_conn *c, const char *path,
+                 const char *token);
 int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len);
 int xs_do_unwatch(struct weir_store_conn *c, const char *p, size_t len);
 
@@ -182,6 +204,11 @@ struct xs_tx *xs_tx_find(struct weir_store_conn *c, uint32_t id);
 int xs_tx_note(struct weir_store_conn *c, struct xs_tx *tx, const char *path,
                uint32_t what, size_t bytes);
 void xs_tx_free_all(struct weir_store_conn *c);
+/* One that a predecessor's end has doomed, and the end of one. */
+int xs_tx_doomed(struct weir_store_conn *c, uint32_t id);
+int xs_tx_drop(struct weir_store_conn *c, uint32_t id);
+/* When the tree is there: theirs is that. */
+void xs_tx_doomed_start(struct weir_store *s);
 void xs_tx_bound_snapshots(struct weir_store *s);
 int xs_do_tx_start(struct weir_store_conn *c, const char *p, size_t len);
 int xs_do_tx_end(struct weir_store_conn *c, const char *p, size_t len);

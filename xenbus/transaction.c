@@ -15,7 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenbus/store_int.h"
+#include "xenbus/journal.h"
+
+#define TX_RECORD 16u /* bytes of an open one in the journal's snapshot */
 
 struct xs_tx *xs_tx_find(struct weir_store_conn *c, uint32_t id)
 {
@@ -85,6 +87,7 @@ static void tx_free(struct weir_store_conn *c, struct xs_tx *tx)
     weir_node_unref(tx->top);
     c->d->memory -= tx->memory;
     c->d->transactions--;
+    c->s->extra_bytes -= TX_RECORD;
     free(tx);
 }
 
@@ -146,8 +149,68 @@ void xs_tx_bound_snapshots(struct weir_store *s)
     }
 }
 
+static struct xs_tx *begin(struct weir_store_conn *c, uint32_t id)
+{
+    struct xs_tx *tx = calloc(1, sizeof(*tx));
+
+    if (!tx)
+        return NULL;
+    tx->id = id;
+    tx->base = weir_node_ref(c->s->top);
+    tx->top = weir_node_ref(c->s->top);
+    tx->started = ++c->s->tx_started;
+    tx->next = c->txs;
+    c->txs = tx;
+    c->d->transactions++;
+    c->s->extra_bytes += TX_RECORD;
+    return tx;
+}
+
+/* What was read and written in it is lost.  It goes on, on the tree as it is
+ * now, because clients expect EAGAIN of its end only. */
+int xs_tx_doomed(struct weir_store_conn *c, uint32_t id)
+{
+    struct xs_tx *tx;
+
+    if (!id || xs_tx_find(c, id))
+        return -EBADMSG;
+    tx = begin(c, id);
+    if (!tx)
+        return -ENOMEM;
+    tx->doomed = true;
+    if ((int32_t)(id - c->next_tx) > 0)
+        c->next_tx = id;
+    return 0;
+}
+
+void xs_tx_doomed_start(struct weir_store *s)
+{
+    for (struct weir_store_conn *c = s->conns; c; c = c->next)
+        for (struct xs_tx *tx = c->txs; tx; tx = tx->next) {
+            weir_node_unref(tx->base);
+            weir_node_unref(tx->top);
+            tx->base = weir_node_ref(s->top);
+            tx->top = weir_node_ref(s->top);
+        }
+}
+
+int xs_tx_drop(struct weir_store_conn *c, uint32_t id)
+{
+    struct xs_tx **at = &c->txs, *tx;
+
+    while (*at && (*at)->id != id)
+        at = &(*at)->next;
+    tx = *at;
+    if (!tx)
+        return -ENOENT;
+    *at = tx->next;
+    tx_free(c, tx);
+    return 0;
+}
+
 int xs_do_tx_start(struct weir_store_conn *c, const char *p, size_t len)
 {
+    uint32_t number = c->next_tx;
     struct xs_tx *tx;
     char id[12];
 
@@ -158,18 +221,16 @@ int xs_do_tx_start(struct weir_store_conn *c, const char *p, size_t len)
         return -EBUSY;
     if (xs_over(c, WEIR_QUOTA_TRANSACTIONS, c->d->transactions, 1))
         return -ENOSPC;
-    tx = calloc(1, sizeof(*tx));
+    if (xs_j_full(c->s, TX_RECORD))
+        return -ENOSPC;
+    do {
+        number++;
+    } while (!number || xs_tx_find(c, number));
+    tx = begin(c, number);
     if (!tx)
         return -ENOMEM;
-    do {
-        tx->id = ++c->next_tx;
-    } while (!tx->id || xs_tx_find(c, tx->id));
-    tx->base = weir_node_ref(c->s->top);
-    tx->top = weir_node_ref(c->s->top);
-    tx->started = ++c->s->tx_started;
-    tx->next = c->txs;
-    c->txs = tx;
-    c->d->transactions++;
+    c->next_tx = number;
+    xs_j_number(c, XS_REC_TX, number);
     snprintf(id, sizeof(id), "%u", tx->id);
     return xs_reply(c, id, strlen(id) + 1);
 }
@@ -238,6 +299,7 @@ static void settle(struct weir_store *s, bool keep)
         s->touched = d->next_touched;
         d->touched = false;
         if (keep) {
+            s->tree_bytes = (size_t)((int64_t)s->tree_bytes + d->delta_memory);
             d->nodes = (uint32_t)(d->nodes + d->delta_nodes);
             d->memory = (size_t)((int64_t)d->memory + d->delta_memory);
         }
@@ -248,6 +310,12 @@ static void settle(struct weir_store *s, bool keep)
 static int too_much(struct weir_store_conn *c, const struct xs_tx *tx)
 {
     const struct xs_domain *d = c->d;
+    int64_t sum = 0;
+
+    for (const struct xs_domain *t = c->s->touched; t; t = t->next_touched)
+        sum += t->delta_memory;
+    if (sum > 0 && xs_j_full(c->s, (size_t)sum))
+        return -ENOSPC;
 
     if (d->delta_nodes > 0 &&
         xs_over(c, WEIR_QUOTA_NODES, d->nodes, (uint64_t)d->delta_nodes))
@@ -340,6 +408,8 @@ static int commit(struct weir_store_conn *c, struct xs_tx *tx)
 
     if (tx->failed)
         return tx->failed;
+    if (tx->doomed)
+        return -EAGAIN;
     if (conflicts(s, tx))
         return -EAGAIN;
     r = deltas(s, tx);
@@ -355,6 +425,7 @@ static int commit(struct weir_store_conn *c, struct xs_tx *tx)
         return r;
     }
     settle(s, true);
+    xs_j_tx_done(s, tx);
     for (uint32_t i = 0; i < tx->n; i++) {
         const struct xs_tx_entry *e = &tx->entries[i];
 
@@ -379,6 +450,7 @@ int xs_do_tx_end(struct weir_store_conn *c, const char *p, size_t len)
     tx = *at;
     if (!tx)
         return -ENOENT;
+    xs_j_number(c, XS_REC_TX_END, tx->id);
     *at = tx->next; /* an event of the commit may end the connection */
     if (p[0] == 'T')
         r = commit(c, tx);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "xenbus/store_int.h"
+#include "xenbus/journal.h"
 
 /* What the connection may do with a node: READ, WRITE, OWNER. */
 unsigned xs_allowed(const struct weir_store_conn *c, const struct weir_node *n)
@@ -127,9 +127,16 @@ static size_t watch_bytes(const char *path, const char *token)
     return sizeof(struct xs_watch) + strlen(path) + strlen(token);
 }
 
+static size_t watch_record(const char *path, const char *token)
+{
+    return sizeof(struct xs_rec) + sizeof(struct xs_rec_watch) + strlen(path) +
+           strlen(token) + 2 + 7;
+}
+
 static void watch_free(struct weir_store_conn *c, struct xs_watch *w)
 {
     c->d->memory -= watch_bytes(w->path, w->token);
+    c->s->extra_bytes -= watch_record(w->path, w->token);
     c->d->watches--;
     free(w->path);
     free(w->token);
@@ -171,15 +178,15 @@ static int depth_arg(const char *path, const char *arg, int *depth)
     return 0;
 }
 
-/* end: behind the last watch. */
-static int watch_add(struct weir_store_conn *c, struct xs_watch **end,
-                     const char *path, const char *token, bool relative,
-                     int depth)
+/* Behind the last watch. */
+int xs_watch_begin(struct weir_store_conn *c, const char *path,
+                   const char *token, unsigned prefix, int depth)
 {
-    struct xs_watch *w = calloc(1, sizeof(*w));
+    struct xs_watch **end = find(c, path, token);
+    struct xs_watch *w = *end ? NULL : calloc(1, sizeof(*w));
 
     if (!w)
-        return -ENOMEM;
+        return *end ? -EEXIST : -ENOMEM;
     w->path = strdup(path);
     w->token = strdup(token);
     if (!w->path || !w->token) {
@@ -189,23 +196,29 @@ static int watch_add(struct weir_store_conn *c, struct xs_watch **end,
         return -ENOMEM;
     }
     w->depth = depth;
-    if (relative) {
-        char base[32];
-
-        w->prefix = (unsigned)snprintf(base, sizeof(base), "/local/domain/%u/",
-                                       c->d->domid);
-    }
+    w->prefix = prefix;
     *end = w;
     c->d->watches++;
     c->d->memory += watch_bytes(path, token);
+    c->s->extra_bytes += watch_record(path, token);
+    xs_j_watch(c, w, XS_REC_WATCH);
     return 0;
+}
+
+static unsigned prefix_of(const struct weir_store_conn *c, const char *arg)
+{
+    char base[32];
+
+    if (arg[0] == '/' || arg[0] == '@')
+        return 0;
+    return (unsigned)snprintf(base, sizeof(base), "/local/domain/%u/",
+                              c->d->domid);
 }
 
 int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
 {
     char path[WEIR_XS_PATH_MAX + 1];
     const char *argv[3] = {0};
-    bool relative;
     int n = weir_xs_split(p, len, argv, 3, true), depth, r;
     struct xs_watch **end;
 
@@ -216,7 +229,6 @@ int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
         r = depth_arg(path, argv[2], &depth);
     if (r)
         return r;
-    relative = argv[0][0] != '/' && argv[0][0] != '@';
     end = find(c, path, argv[1]);
     if (*end)
         return -EEXIST;
@@ -227,7 +239,9 @@ int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
     /* An event that could not be sent would be one nobody hears of. */
     if (strlen(path) + strlen(argv[1]) + 2 > WEIR_XS_PAYLOAD_MAX)
         return -EINVAL;
-    r = watch_add(c, end, path, argv[1], relative, depth);
+    if (xs_j_full(c->s, watch_record(path, argv[1])))
+        return -ENOSPC;
+    r = xs_watch_begin(c, path, argv[1], prefix_of(c, argv[0]), depth);
     if (r)
         return r;
     r = xs_reply_ok(c);
@@ -236,11 +250,22 @@ int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
     return r;
 }
 
+int xs_watch_end(struct weir_store_conn *c, const char *path, const char *token)
+{
+    struct xs_watch **at = find(c, path, token), *w = *at;
+
+    if (!w)
+        return -ENOENT;
+    *at = w->next;
+    xs_j_watch(c, w, XS_REC_UNWATCH);
+    watch_free(c, w);
+    return 0;
+}
+
 int xs_do_unwatch(struct weir_store_conn *c, const char *p, size_t len)
 {
     char path[WEIR_XS_PATH_MAX + 1];
     const char *argv[2];
-    struct xs_watch **at, *w;
     int n = weir_xs_split(p, len, argv, 2, true), r;
 
     if (n < 2 || n > 3)
@@ -248,11 +273,6 @@ int xs_do_unwatch(struct weir_store_conn *c, const char *p, size_t len)
     r = xs_abs_path(c, argv[0], true, path);
     if (r)
         return r;
-    at = find(c, path, argv[1]);
-    w = *at;
-    if (!w)
-        return -ENOENT;
-    *at = w->next;
-    watch_free(c, w);
-    return xs_reply_ok(c);
+    r = xs_watch_end(c, path, argv[1]);
+    return r ? r : xs_reply_ok(c);
 }

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "ring/crash_point.h"
 #include "xenbus/wire.h"
 #include "xenbus/xenstored.h"
 
@@ -35,13 +36,14 @@ static void usage(FILE *to)
           "  --standalone        serve a socket alone, without a hypervisor\n"
           "  --socket PATH       where to listen (with --standalone)\n"
           "  --quota NAME=VALUE  default of a per-domain quota; 0: no limit\n"
+          "  --resume            go on where a killed program has ended\n"
           "  --uid N, --gid N    identity to take when sealed\n"
           "  --help, --version\n",
           to);
 }
 
 struct options {
-    bool standalone;
+    bool standalone, resume;
     const char *socket;
     unsigned uid, gid;
     uint64_t quota[WEIR_QUOTA_COUNT];
@@ -77,10 +79,14 @@ static int parse(struct options *o, int argc, char **argv)
         {"standalone", no_argument, NULL, 'S'},
         {"socket", required_argument, NULL, 's'},
         {"quota", required_argument, NULL, 'q'},
+        {"resume", no_argument, NULL, 'r'},
         {"uid", required_argument, NULL, 'u'},
         {"gid", required_argument, NULL, 'g'},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
+#ifdef WEIR_CRASH_STEPS
+        {"crash-after", required_argument, NULL, 'K'}, /* of test programs */
+#endif
         {0},
     };
     uint64_t v;
@@ -104,6 +110,16 @@ static int parse(struct options *o, int argc, char **argv)
                 return bad("id", optarg);
             *(ch == 'u' ? &o->uid : &o->gid) = (unsigned)v;
             break;
+        case 'r':
+            o->resume = true;
+            break;
+#ifdef WEIR_CRASH_STEPS
+        case 'K':
+            if (weir_xs_parse_u64(optarg, &v))
+                return bad("number", optarg);
+            weir_crash_after(v);
+            break;
+#endif
         case 'h':
             usage(stdout);
             return 0;
@@ -117,7 +133,7 @@ static int parse(struct options *o, int argc, char **argv)
     }
     if (optind != argc)
         return bad("argument", argv[optind]);
-    if (o->standalone != !!o->socket) {
+    if (o->standalone != !!o->socket || (o->standalone && o->resume)) {
         usage(stderr);
         return 2;
     }
@@ -215,6 +231,9 @@ int main(int argc, char **argv)
         if (o.quota_set[q])
             weir_store_set_quota(x->store, (enum weir_store_quota)q,
                                  o.quota[q]);
+    r = weir_xsd_journal(x, o.resume);
+    if (r)
+        return 1;
     r = weir_xsd_run(x, &stop);
     if (r)
         fprintf(stderr, "weir-xenstored: %s\n", strerror(-r));
