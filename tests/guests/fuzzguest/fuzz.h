@@ -4,7 +4,8 @@
  * it says on its console:
  *
  *   fuzz N       so many calls were made (every 65536), in hex
- *   fuzz done N  all of them; then it powers off
+ *   fuzz done N S  all of them; then it powers off.  S times it made another
+ *                call, since that one would have hit itself
  *   LEAK AT W    a word at that address looks like a secret of somebody else
  *   WEIRD N C R  call N of command C returned R, which is no result
  */

@@ -18,11 +18,12 @@ static uint64_t spare(const struct fuzz_cpu *f, uint64_t at)
 }
 
 /* Few elements mostly.  Without number they would be all of its memory, and be
- * written to: then *where is not its own. */
+ * written to: then *where is not its own, and there is little. */
 static uint64_t count(struct fuzz_cpu *f, unsigned most, uint64_t *where)
 {
     static const uint64_t elsewhere[] = {
-        (uint64_t)FUZZ_BEYOND << 12, UINT64_C(0xffffff80), UINT64_C(1) << 46};
+        ((uint64_t)(FUZZ_BEYOND + FUZZ_ROOM) << 12) - 128, UINT64_C(0xffffff80),
+        UINT64_C(1) << 46};
 
     if (!fuzz_one_in(f, tame(f) ? 20 : 400))
         return 1 + fuzz_below(f, most);
@@ -71,6 +72,8 @@ static void make_grant(struct fuzz_cpu *f, struct fuzz_call *c, uint8_t *arg)
         break;
     default:
         c->a[0] = fuzz_one_in(f, 4) ? fuzz_u64(f) : 3 + fuzz_below(f, 10);
+        /* What an older call left would be read as frames. */
+        memset(u, 0, sizeof(*u));
         for (unsigned i = 0; i < 8; i++)
             u->word[i] = fuzz_one_in(f, 3) ? fuzz_domid(f) : fuzz_u32(f);
     }

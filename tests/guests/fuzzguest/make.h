@@ -21,6 +21,7 @@
 
 struct fuzz_call {
     uint64_t nr, a[5];
+    bool look; /* fuzz_spares, before it is made */
 };
 
 struct fuzz_cpu {
@@ -31,6 +32,7 @@ struct fuzz_cpu {
     const char *text; /* to be said instead of calls */
     unsigned numbers;
     uint64_t number[4];
+    uint64_t spared;         /* calls that were not made */
     uint64_t handles, ports; /* how many there were */
     uint32_t handle[FUZZ_KEPT];
     uint64_t handle_gpa[FUZZ_KEPT];
@@ -49,6 +51,12 @@ void fuzz_learn(struct fuzz_cpu *f, const struct fuzz_call *c, int64_t rc);
 void fuzz_forge_entries(struct fuzz_cpu *f);
 /* Address of a page that may be read. */
 uint64_t fuzz_readable(struct fuzz_cpu *f);
+
+/* spare.c: does a pointer of the call, its own or one in its struct, lead to
+ * what it did not make up?  At level 3. */
+bool fuzz_forged(const struct fuzz_cpu *f, const struct fuzz_call *c);
+/* Of one that does: would it leave this guest alone? */
+bool fuzz_spares(const struct fuzz_cpu *f, const struct fuzz_call *c);
 
 /* draw.c: below n, and single values, each as likely odd as sensible. */
 unsigned fuzz_below(struct fuzz_cpu *f, unsigned n);
