@@ -157,21 +157,26 @@ static void secondary(struct tiny_cpu *cpu)
     }
 }
 
-/* An order without an end is answered by who hands it on. */
-static void hand_on(struct tiny_cpu *cpu, struct job *j,
-                    const struct vm_order *o)
+/* Returns the answer.  An order without an end is answered by who hands it on,
+ * and not in the job, where the other vCPU begins an answer of its own. */
+static const struct vm_answer *hand_on(struct tiny_cpu *cpu, struct job *j,
+                                       const struct vm_order *o)
 {
+    static struct vm_answer at_once;
+
     while (weir_load_acquire32(&j->done) != j->given)
         nap(cpu, NULL, SECONDARY_NAP);
     j->o = *o;
     weir_store_release32(&j->given, j->given + 1);
     if (o->op == VM_SPIN || o->op == VM_STORM || o->op == VM_TRIPLE ||
         o->op == VM_WATCH) {
-        j->r = (struct vm_answer){.mark = VM_ANSWER_MARK, .serial = o->serial};
-        return;
+        at_once =
+            (struct vm_answer){.mark = VM_ANSWER_MARK, .serial = o->serial};
+        return &at_once;
     }
     while (weir_load_acquire32(&j->done) != j->given)
         nap(cpu, NULL, SECONDARY_NAP);
+    return &j->r;
 }
 
 void tiny_main(struct tiny_cpu *cpu)
@@ -185,6 +190,7 @@ void tiny_main(struct tiny_cpu *cpu)
     console = (void *)(uintptr_t)(param(WEIR_HVM_PARAM_CONSOLE_PFN) << 12);
     console_port = (uint32_t)param(WEIR_HVM_PARAM_CONSOLE_EVTCHN);
     for (;;) {
+        const struct vm_answer *r;
         struct job *j;
 
         get(cpu, &o, sizeof(o));
@@ -192,11 +198,12 @@ void tiny_main(struct tiny_cpu *cpu)
         j = &jobs[o.cpu % TINY_CPUS];
         if (o.cpu % TINY_CPUS == 0) {
             puppet_work(cpu, &o, &j->r);
+            r = &j->r;
         } else {
-            hand_on(cpu, j, &o);
+            r = hand_on(cpu, j, &o);
         }
-        put(cpu, &j->r, sizeof(j->r));
-        if (j->r.out)
-            put(cpu, puppet_data, j->r.out);
+        put(cpu, r, sizeof(*r));
+        if (r->out)
+            put(cpu, puppet_data, r->out);
     }
 }
