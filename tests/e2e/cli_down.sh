@@ -7,29 +7,42 @@ cli_begin "$@"
 cli_bridge
 cli_image
 cli_domains
+tag=none
 before=$(cli_snapshot)
 
 is_dead() { # a zombie holds nothing
     ! [ -d "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
 }
 
-w up --memory 256M "$dir/disk.cfg" "$dir/net.cfg" "$dir/web.cfg" >/dev/null ||
-    die "up"
-tag=$(w --json info | jq -r .tag)
-until_ok 20 fetch || die "the guest does not serve its file"
-stopped=$(w --json list disk | jq -r '.[0].pid')
-others=$(w --json list | jq -r ".[].pid | select(. != $stopped)")
-[ "$(echo "$others" | wc -l)" = 3 ] || die "processes: $(w list)"
+run_once() { # NAME of the one that is stopped, or -
+    w up --memory 256M "$dir/disk.cfg" "$dir/net.cfg" "$dir/web.cfg" >/dev/null ||
+        die "up"
+    tag=$(w --json info | jq -r .tag)
+    until_ok 20 fetch || die "the guest does not serve its file"
+    stopped=$(w --json list | jq -r --arg n "$1" \
+        '.[] | select(.name == $n) | .pid')
+    others=$(w --json list | jq -r ".[].pid | select(. != ${stopped:-0})")
+    [ -z "$stopped" ] || kill -STOP "$stopped"
+    kill -9 "$(pgrep -f -- "weir-devd --state-dir $S")" \
+        "$(pgrep -f -- "weir-hv --state-dir $S")"
+    for p in $others; do
+        until_ok 10 is_dead "$p" || die "process $p outlives weir-hv"
+    done
+}
+
+down() {
+    w down || die "down"
+    [ "$(cli_snapshot)" = "$before" ] ||
+        die "left behind: $(diff <(echo "$before") <(cli_snapshot))"
+    tag=none
+}
+
+run_once -
+[ "$(echo "$others" | wc -l)" = 4 ] || die "processes: $others"
+down
 trap 'kill -9 "$stopped" 2>/dev/null; cli_cleanup' EXIT
-kill -STOP "$stopped"
-kill -9 "$(pgrep -f -- "weir-devd --state-dir $S")" \
-    "$(pgrep -f -- "weir-hv --state-dir $S")"
-for p in $others; do
-    until_ok 10 is_dead "$p" || die "process $p outlives weir-hv"
-done
+run_once disk
 is_dead "$stopped" && die "a stopped process ended by itself?"
-w down || die "down"
+down
 is_dead "$stopped" || die "down leaves process $stopped"
-[ "$(cli_snapshot)" = "$before" ] ||
-    die "left behind: $(diff <(echo "$before") <(cli_snapshot))"
 echo "domains end with weir-hv; down ends what is stopped"
