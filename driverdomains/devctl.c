@@ -103,10 +103,9 @@ static void put_field(struct weir_devctl_out *o,
     }
 }
 
-void weir_devctl_put(struct weir_devctl_out *o, unsigned record,
-                     const void *obj)
+void weir_devctl_put_as(struct weir_devctl_out *o, unsigned record,
+                        const struct weir_devctl_table *t, const void *obj)
 {
-    const struct weir_devctl_table *t = weir_devctl_table(record);
     uint8_t *head = t ? reserve(o, 4) : NULL;
     size_t start = o->used;
 
@@ -122,6 +121,12 @@ void weir_devctl_put(struct weir_devctl_out *o, unsigned record,
     }
     put_le(head, record, 2);
     put_le(head + 2, o->used - start, 2);
+}
+
+void weir_devctl_put(struct weir_devctl_out *o, unsigned record,
+                     const void *obj)
+{
+    weir_devctl_put_as(o, record, weir_devctl_table(record), obj);
 }
 
 void weir_devctl_put_domain(struct weir_devctl_out *o,
@@ -210,7 +215,12 @@ static int get_field(const struct weir_devctl_field *f, uint8_t *v,
 
 int weir_devctl_get(struct weir_devctl_in *in, unsigned record, void *obj)
 {
-    const struct weir_devctl_table *t = weir_devctl_table(record);
+    return weir_devctl_get_as(in, record, weir_devctl_table(record), obj);
+}
+
+int weir_devctl_get_as(struct weir_devctl_in *in, unsigned record,
+                       const struct weir_devctl_table *t, void *obj)
+{
     const uint8_t *p, *end;
     uint64_t seen = 0;
 

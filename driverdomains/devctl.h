@@ -78,6 +78,10 @@ void weir_devctl_begin(struct weir_devctl_out *o, void *buf, size_t size,
 /* obj is the structure that belongs to the record type. */
 void weir_devctl_put(struct weir_devctl_out *o, unsigned record,
                      const void *obj);
+/* The same for records of other protocols: whatever table. */
+struct weir_devctl_table;
+void weir_devctl_put_as(struct weir_devctl_out *o, unsigned record,
+                        const struct weir_devctl_table *t, const void *obj);
 /* A whole domain: DOMAIN, ARG*, DISK*, VIF*. */
 void weir_devctl_put_domain(struct weir_devctl_out *o,
                             const struct weir_domain_config *c);
@@ -96,6 +100,8 @@ int weir_devctl_open(struct weir_devctl_in *in, const void *buf, size_t len);
 int weir_devctl_peek(const struct weir_devctl_in *in);
 /* Takes the next record, which must be of that type, into a zeroed *obj. */
 int weir_devctl_get(struct weir_devctl_in *in, unsigned record, void *obj);
+int weir_devctl_get_as(struct weir_devctl_in *in, unsigned record,
+                       const struct weir_devctl_table *t, void *obj);
 int weir_devctl_get_domain(struct weir_devctl_in *in,
                            struct weir_domain_config *c);
 

@@ -6,13 +6,7 @@
 #include "driverdomains/devctl_fields.h"
 #include "driverdomains/devctl.h"
 
-#define FIELD(kind_, tag_, type_, member_)                                     \
-    {                                                                          \
-        .tag = (tag_), .kind = WEIR_FIELD_##kind_,                             \
-        .offset = offsetof(struct type_, member_),                             \
-        .size = sizeof(((struct type_ *)0)->member_)                           \
-    }
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define FIELD WEIR_DEVCTL_FIELD
 
 static const struct weir_devctl_field domain_fields[] = {
     FIELD(STR, 1, weir_domain_config, name),
@@ -152,10 +146,7 @@ static const struct weir_devctl_field devinfo_fields[] = {
     FIELD(STR, 19, weir_devctl_devinfo, filter),
 };
 
-#define TABLE(fields_, size_)                                                  \
-    {                                                                          \
-        (fields_), COUNT(fields_), (size_)                                     \
-    }
+#define TABLE WEIR_DEVCTL_TABLE
 
 const struct weir_devctl_table *weir_devctl_table(unsigned record)
 {
@@ -175,6 +166,7 @@ const struct weir_devctl_table *weir_devctl_table(unsigned record)
             TABLE(devinfo_fields, sizeof(struct weir_devctl_devinfo)),
     };
 
-    return record < COUNT(tables) && tables[record].fields ? &tables[record]
-                                                           : NULL;
+    return record < sizeof(tables) / sizeof(tables[0]) && tables[record].fields
+               ? &tables[record]
+               : NULL;
 }

@@ -27,6 +27,18 @@ struct weir_devctl_table {
     size_t size; /* of the structure */
 };
 
+/* For such tables. */
+#define WEIR_DEVCTL_FIELD(kind_, tag_, type_, member_)                         \
+    {                                                                          \
+        .tag = (tag_), .kind = WEIR_FIELD_##kind_,                             \
+        .offset = offsetof(struct type_, member_),                             \
+        .size = sizeof(((struct type_ *)0)->member_)                           \
+    }
+#define WEIR_DEVCTL_TABLE(fields_, size_)                                      \
+    {                                                                          \
+        (fields_), sizeof(fields_) / sizeof((fields_)[0]), (size_)             \
+    }
+
 /* NULL: no such record. */
 const struct weir_devctl_table *weir_devctl_table(unsigned record);
 

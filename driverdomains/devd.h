@@ -15,6 +15,7 @@
 #include "driverdomains/cgroup.h"
 #include "driverdomains/config.h"
 #include "driverdomains/devctl.h"
+#include "driverdomains/devd_record.h"
 #include "driverdomains/devd_revive.h"
 #include "driverdomains/devd_store.h"
 #include "driverdomains/image.h"
@@ -91,6 +92,8 @@ struct weir_dom {
     char reason[640];
     struct weir_waiter starter, stopper;
     struct weir_revival revival; /* of a driver domain that is a process */
+    struct weir_recorded rec;
+    struct weir_record_dom saved;
 };
 
 enum weir_dev_phase {
@@ -121,7 +124,11 @@ struct weir_dev {
     uint32_t back_state;
     char error[160]; /* the backend's words */
     uint64_t deadline_ns;
+    uint32_t order_seq; /* of DETACH: an order that may have been sent, sent
+                           again with its number, is one order */
     struct weir_waiter attacher, detacher;
+    struct weir_recorded rec;
+    struct weir_record_dev saved;
 };
 
 struct weir_client {
@@ -139,6 +146,8 @@ struct weir_restart {
     uint32_t count, streak;    /* restarts so far, with this one */
     uint32_t failed;           /* attempts to build it that were refused */
     struct weir_waiter waiter; /* of a reboot */
+    struct weir_recorded rec;
+    struct weir_record_restart saved;
 };
 
 struct weir_devd {
@@ -163,6 +172,9 @@ struct weir_devd {
     uint32_t next_seq;
     bool stopping, done;
     uint64_t heart_ns; /* next heartbeat */
+    bool taken_over;      /* from a manager that was killed */
+    uint64_t last_serial; /* of records */
+    bool unrecorded;      /* weir-hv took the last one not */
     int exit_code;
     struct weir_waiter downer;
 };
@@ -208,6 +220,10 @@ __attribute__((format(printf, 4, 5))) int weir_refuse(struct weir_refusal *r,
 int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *cfg,
                     struct weir_waiter w, const struct weir_restart *again,
                     struct weir_refusal *why);
+/* In the list, without anything yet; NULL: out of memory. */
+struct weir_dom *weir_dom_new(struct weir_devd *d,
+                              const struct weir_domain_config *c,
+                              domid_t domid);
 /* Called whenever something it waits for may have come. */
 void weir_dom_check_started(struct weir_dom *dom);
 struct weir_dom *weir_dom_find(struct weir_devd *d, const char *name_or_id);
@@ -244,6 +260,11 @@ void weir_vm_ended(struct weir_dom *dom, const struct weir_hv_dominfo *i);
 
 /* devd_end.c: events and the end of domains */
 void weir_dom_exited(struct weir_source *s, uint32_t events);
+/* Its program is gone, as status says. */
+void weir_dom_program_gone(struct weir_dom *dom, const char *status,
+                           bool clean);
+/* Killed or dead: what is left of it goes. */
+void weir_dom_bury(struct weir_dom *dom);
 void weir_dom_log_ready(struct weir_source *s, uint32_t events);
 void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms);
 /* "poweroff" or "reboot", whether the guest offers it or not; 0 or -errno. */
@@ -319,6 +340,9 @@ void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms);
 /* The backend is dead, or has released it. */
 void weir_dev_finish(struct weir_dev *dev, const char *trouble);
 void weir_dev_timer(struct weir_dev *dev, uint64_t now);
+/* In the hands of a new manager: what was begun is done again, or taken back.
+ * May free it and others. */
+void weir_dev_go_on(struct weir_dev *dev);
 const char *weir_dev_phase_name(const struct weir_dev *dev);
 const char *weir_dev_class_name(uint32_t cls); /* "vbd", "vif" */
 void weir_dev_label(const struct weir_dev *dev, char *buf, size_t size);

@@ -133,7 +133,9 @@ int weir_backend_send(struct weir_dev *dev, uint32_t op)
         return -ENOTCONN;
     r.frontend = dev->frontend->domid;
     r.devid = dev->devid;
-    r.seq = ++dev->frontend->devd->next_seq;
+    r.seq = op == WEIR_RES_DETACH && dev->phase == WEIR_DEV_CLOSING
+                ? dev->order_seq
+                : ++dev->frontend->devd->next_seq;
     r.nfds = op == WEIR_RES_ATTACH || op == WEIR_RES_RESUME ? dev->nfds : 0;
     if (dev->cls == WEIR_RES_VBD)
         fill_vbd(dev, &r);

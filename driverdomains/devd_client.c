@@ -146,6 +146,7 @@ void weir_devd_answer(struct weir_devd *d, struct weir_waiter *w, int error,
     w->client = 0;
     if (!c)
         return;
+    weir_record_sync(d); /* what is told is so, whoever dies next */
     weir_devctl_begin(&o, buf, sizeof(buf), WEIR_DEVCTL_STATUS, w->seq);
     weir_devctl_put(&o, WEIR_REC_STATUS, &st);
     n = weir_devctl_end(&o);

@@ -3,6 +3,7 @@
  * Life of a device: attach (tap, both registry directories, descriptors to the
  * backend), detach (the backend lets the frontend close first), and by force.
  */
+#include "ring/crash_point.h"
 #include "backends/net/host/hostif.h"
 #include "driverdomains/devd.h"
 
@@ -74,30 +75,42 @@ struct weir_dev *weir_dev_by_text(struct weir_devd *d,
     return NULL;
 }
 
+static bool has_tap(const struct weir_dev *dev)
+{
+    return dev->cls == WEIR_RES_VIF && dev->vif.sink == WEIR_VIF_TAP &&
+           !dev->vm_backend;
+}
+
+static void name_tap(struct weir_dev *dev)
+{
+    if (dev->vif.vifname[0])
+        snprintf(dev->tap, sizeof(dev->tap), "%s", dev->vif.vifname);
+    else
+        weir_instance_tap(&dev->frontend->devd->in, dev->frontend->domid,
+                          dev->devid, dev->tap);
+}
+
 static int make_tap(struct weir_dev *dev, const char *where,
                     struct weir_refusal *why)
 {
     struct weir_hostif_err e = {""};
-    char name[WEIR_CFG_IF];
     struct weir_tap_config how = {
-        .name = name,
+        .name = dev->tap,
         .queues = dev->vif.queues ? dev->vif.queues : 1,
         .mtu = dev->vif.mtu,
         .bridge = dev->vif.bridge,
     };
-    int rc;
+    int rc = weir_tap_create(&how, dev->fds, &e);
 
-    if (dev->vif.vifname[0])
-        snprintf(name, sizeof(name), "%s", dev->vif.vifname);
-    else
-        weir_instance_tap(&dev->frontend->devd->in, dev->frontend->domid,
-                          dev->devid, name);
-    rc = weir_tap_create(&how, dev->fds, &e);
-    if (rc)
+    WEIR_CRASH_POINT(); /* it ends with the manager's descriptors */
+    if (rc) {
+        dev->tap[0] = '\0'; /* somebody else's, perhaps */
         return weir_refuse(why, rc, where, "%s", e.text);
+    }
     dev->nfds = how.queues;
-    memcpy(dev->tap, name, sizeof(name));
-    return weir_filter_dev(dev, where, why);
+    rc = weir_filter_dev(dev, where, why);
+    WEIR_CRASH_POINT();
+    return rc;
 }
 
 static void unlink_dev(struct weir_devd *d, struct weir_dev *dev)
@@ -124,11 +137,15 @@ static void take_back(struct weir_dev *dev)
     struct weir_hostif_err e;
 
     weir_reg_remove_device(dev, last_of_pair(dev));
+    WEIR_CRASH_POINT();
     /* First the tap: a backend that kept it must not send unfiltered. */
     if (dev->tap[0] && weir_hostif_delete(dev->tap, &e))
         weir_devd_log("%s", e.text);
+    WEIR_CRASH_POINT();
     weir_filter_forget(dev);
     unlink_dev(dev->frontend->devd, dev);
+    /* Before the descriptors: the last close may take its time. */
+    weir_record_drop(dev->frontend->devd, &dev->rec);
     weir_dev_free(dev);
 }
 
@@ -173,17 +190,29 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
     }
     dev->next = d->devs;
     d->devs = dev;
-    if (dev->cls == WEIR_RES_VIF && dev->vif.sink == WEIR_VIF_TAP &&
-        !dev->vm_backend)
+    dev->phase = WEIR_DEV_ATTACHING;
+    if (has_tap(dev))
+        name_tap(dev);
+    rc = weir_record_dev(dev); /* a successor takes back what was begun */
+    if (rc) {
+        dev->tap[0] = '\0';
+        weir_refuse(why, rc, where,
+                    "weir-hv keeps no more records of domains and devices: "
+                    "%s: detach some first",
+                    strerror(-rc));
+    }
+    if (rc == 0 && has_tap(dev))
         rc = make_tap(dev, where, why);
     if (rc == 0) {
         rc = weir_reg_device(dev);
+        WEIR_CRASH_POINT();
         if (rc)
             weir_refuse(why, rc, where, "the registry refused the device: %s",
                         strerror(-rc));
     }
     if (rc == 0 && !dev->vm_backend) {
         rc = order(dev, WEIR_RES_ATTACH);
+        WEIR_CRASH_POINT();
         if (rc)
             weir_refuse(why, rc, where, "driver domain %s takes no device: %s",
                         dev->backend->cfg.name, strerror(-rc));
@@ -192,7 +221,6 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
         take_back(dev);
         return rc;
     }
-    dev->phase = WEIR_DEV_ATTACHING;
     dev->deadline_ns = weir_devd_now() + attach_ms(dev) * 1000000ull;
     return 0;
 }
@@ -227,6 +255,7 @@ static void release(struct weir_dev *dev)
 {
     dev->phase = WEIR_DEV_RELEASING;
     dev->deadline_ns = weir_devd_now() + WEIR_FORCE_MS * 1000000ull;
+    weir_record_dev(dev);
     if (dev->vm_backend) {
         weir_vmback_release(dev);
         return;
@@ -234,10 +263,27 @@ static void release(struct weir_dev *dev)
     /* Gone from the registry, the frontend counts as out.  The second
      * DETACH means: now. */
     weir_reg_remove_device(dev, last_of_pair(dev));
+    WEIR_CRASH_POINT();
     if (weir_backend_send(dev, WEIR_RES_DETACH) ||
         weir_backend_send(dev, WEIR_RES_DETACH))
         weir_dev_finish(dev, dev->backend ? "its driver domain takes no order"
                                           : NULL);
+}
+
+/* Also once more, by another manager: its order bears the same number.  false:
+ * it is gone, or on its way by force. */
+static bool close_in_order(struct weir_dev *dev)
+{
+    weir_reg_device_offline(dev);
+    WEIR_CRASH_POINT();
+    if (dev->vm_backend) /* it may have been closed before */
+        return !weir_dev_back_changed(dev);
+    if (order(dev, WEIR_RES_DETACH)) {
+        release(dev);
+        return false;
+    }
+    WEIR_CRASH_POINT();
+    return true;
 }
 
 void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms)
@@ -249,14 +295,11 @@ void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms)
         return;
     }
     if (dev->phase != WEIR_DEV_CLOSING) {
-        weir_reg_device_offline(dev);
-        if (!dev->vm_backend && order(dev, WEIR_RES_DETACH)) {
-            release(dev);
-            return;
-        }
         dev->phase = WEIR_DEV_CLOSING;
-        if (dev->vm_backend && weir_dev_back_changed(dev))
-            return; /* it was closed before */
+        dev->order_seq = ++dev->frontend->devd->next_seq;
+        weir_record_dev(dev);
+        if (!close_in_order(dev))
+            return;
     }
     dev->deadline_ns = weir_devd_now() +
                        (timeout_ms ? timeout_ms : WEIR_DETACH_MS) * 1000000ull;
@@ -289,6 +332,32 @@ static void attach_timeout(struct weir_dev *dev, const char *label)
     weir_devd_answer(frontend->devd, &dev->attacher, ETIMEDOUT, frontend->domid,
                      NULL, text);
     weir_dev_detach(dev, true, 0);
+}
+
+void weir_dev_go_on(struct weir_dev *dev)
+{
+    uint64_t now = weir_devd_now();
+
+    if (!dev->backend) {
+        weir_dev_finish(dev, "its driver domain is gone");
+        return;
+    }
+    switch (dev->phase) {
+    case WEIR_DEV_ATTACHING:
+        /* Its guest's start is taken back, and all of its devices then. */
+        if (dev->frontend->phase == WEIR_PHASE_RUNNING)
+            weir_dev_detach(dev, true, 0);
+        break;
+    case WEIR_DEV_CLOSING:
+        dev->deadline_ns = now + WEIR_DETACH_MS * 1000000ull;
+        close_in_order(dev);
+        break;
+    case WEIR_DEV_RELEASING:
+        release(dev);
+        break;
+    default:
+        break;
+    }
 }
 
 void weir_dev_timer(struct weir_dev *dev, uint64_t now)

@@ -4,6 +4,7 @@
  * found before anything is made; from the first thing made on, a failure takes
  * all of it back.
  */
+#include "ring/crash_point.h"
 #include "driverdomains/devd.h"
 
 #include <errno.h>
@@ -230,8 +231,8 @@ static int hv_create(struct weir_devd *d, const struct weir_domain_config *c,
     return rc ? hv_refused(c, rc, why) : 0;
 }
 
-static struct weir_dom *
-new_dom(struct weir_devd *d, const struct weir_domain_config *c, domid_t domid)
+struct weir_dom *weir_dom_new(struct weir_devd *d,
+                              const struct weir_domain_config *c, domid_t domid)
 {
     struct weir_dom *dom = calloc(1, sizeof(*dom)), **end = &d->doms;
 
@@ -294,13 +295,24 @@ static int attach_all(struct weir_dom *dom, struct prepared *p,
 static int build(struct weir_dom *dom, struct prepared *p, int hv_fd,
                  struct weir_refusal *why)
 {
-    int rc = introduce(dom, why);
+    int rc;
 
+    WEIR_CRASH_POINT(); /* weir-hv knows it, and no record: it is unwanted */
+    rc = weir_record_dom(dom);
+    if (rc)
+        weir_refuse(why, rc, "name",
+                    "weir-hv keeps no more records of domains and devices: "
+                    "%s: destroy some first",
+                    strerror(-rc));
+    if (rc == 0)
+        rc = introduce(dom, why);
+    WEIR_CRASH_POINT();
     if (rc == 0)
         rc = attach_all(dom, p, why);
     if (rc == 0)
         rc = weir_dom_is_vm(dom) ? weir_vm_load(dom, why)
                                  : weir_dom_start_process(dom, hv_fd, why);
+    WEIR_CRASH_POINT();
     return rc;
 }
 
@@ -326,7 +338,7 @@ int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *c,
     if (rc == 0)
         rc = hv_create(d, c, &domid, &hv_fd, why);
     if (rc == 0) {
-        dom = new_dom(d, c, domid);
+        dom = weir_dom_new(d, c, domid);
         if (!dom) {
             weir_hvctl_destroy(d->hv, domid);
             rc = weir_refuse(why, -ENOMEM, "name", "out of memory");

@@ -3,6 +3,7 @@
  * The end of a domain, wanted or not: its program dies, weir-hv forgets it,
  * its devices are taken back, then its registry directory and group.
  */
+#include "ring/crash_point.h"
 #include "driverdomains/devd.h"
 #include "driverdomains/sandbox.h"
 
@@ -36,6 +37,7 @@ static void forget(struct weir_dom *dom)
     while (*p != dom)
         p = &(*p)->next;
     *p = dom->next;
+    weir_record_drop(d, &dom->rec);
     if (dom->log_src.fd >= 0) {
         weir_logsink_pump(&dom->log, weir_devd_now());
         weir_source_close(d, &dom->log_src);
@@ -64,6 +66,7 @@ void weir_dom_check_gone(struct weir_dom *dom)
     for (struct weir_dev *dev = d->devs; dev; dev = dev->next)
         if (dev->frontend == dom || dev->backend == dom)
             return;
+    WEIR_CRASH_POINT();
     weir_reg_remove_domain(dom);
     weir_devd_log("domain %u (%s) is gone%s%s", dom->domid, dom->cfg.name,
                   dom->reason[0] ? ": " : "", dom->reason);
@@ -97,20 +100,22 @@ static struct weir_dev *next_dev_of(struct weir_devd *d, struct weir_dom *dom)
 
 /* The program is dead (or never was).  A VM ends within the call: its vCPUs
  * are weir-hv's own threads and make no device I/O. */
-static void bury(struct weir_dom *dom)
+void weir_dom_bury(struct weir_dom *dom)
 {
     struct weir_devd *d = dom->devd;
     struct weir_dev *dev;
     int rc;
 
     weir_vm_unload(dom);
+    dom->phase = WEIR_PHASE_KILLED;
+    weir_record_dom(dom); /* and what becomes of it: restart, failed */
     rc = weir_hvctl_destroy(d->hv, dom->domid);
+    WEIR_CRASH_POINT();
     if (rc && rc != -ENOENT && rc != -ESRCH)
         weir_devd_log("domain %u (%s): weir-hv: %s", dom->domid, dom->cfg.name,
                       strerror(-rc));
     /* Not yet DYING: a device that goes at once must not free the domain
      * under this loop. */
-    dom->phase = WEIR_PHASE_KILLED;
     dom->deadline_ns = 0;
     weir_source_close(d, &dom->res_src);
     while ((dev = next_dev_of(d, dom))) {
@@ -132,12 +137,14 @@ void weir_dom_kill(struct weir_dom *dom, const char *reason)
     if (reason && !dom->reason[0])
         snprintf(dom->reason, sizeof(dom->reason), "%s", reason);
     if (dom->exit_src.fd < 0) {
-        bury(dom);
+        weir_dom_bury(dom);
         return;
     }
     dom->phase = WEIR_PHASE_KILLED;
     dom->deadline_ns = weir_devd_now() + KILL_WARN_MS * 1000000ull;
+    weir_record_dom(dom); /* else its end is a crash to a successor */
     weir_sandbox_kill(dom->exit_src.fd);
+    WEIR_CRASH_POINT();
 }
 
 void weir_dom_fail(struct weir_dom *dom, const char *where, const char *fmt,
@@ -227,7 +234,7 @@ void weir_dom_ended(struct weir_dom *dom, uint32_t action, bool crashed)
         return;
     }
     dom->restart = action == WEIR_ACTION_RESTART;
-    bury(dom);
+    weir_dom_bury(dom);
 }
 
 static void start_failed(struct weir_dom *dom, const char *status)
@@ -239,7 +246,7 @@ static void start_failed(struct weir_dom *dom, const char *status)
         weir_devd_log("domain %u (%s) did not start: %s", dom->domid,
                       dom->cfg.name, dom->reason);
     }
-    bury(dom);
+    weir_dom_bury(dom);
 }
 
 void weir_dom_exited(struct weir_source *s, uint32_t events)
@@ -256,9 +263,15 @@ void weir_dom_exited(struct weir_source *s, uint32_t events)
     if (weir_sandbox_reap(s->fd, status, sizeof(status), &clean) == -EAGAIN)
         return;
     weir_source_close(dom->devd, s);
+    WEIR_CRASH_POINT();
+    weir_dom_program_gone(dom, status, clean);
+}
+
+void weir_dom_program_gone(struct weir_dom *dom, const char *status, bool clean)
+{
     dom->pid = 0;
     if (dom->phase == WEIR_PHASE_KILLED) {
-        bury(dom);
+        weir_dom_bury(dom);
     } else if (dom->phase == WEIR_PHASE_STARTING) {
         start_failed(dom, status);
     } else if (dom->phase == WEIR_PHASE_RESTARTING) {
@@ -266,7 +279,7 @@ void weir_dom_exited(struct weir_source *s, uint32_t events)
             weir_dom_death_reason(dom, status);
         weir_revive_died(dom, dom->reason);
     } else if (clean || dom->phase == WEIR_PHASE_STOPPING) {
-        bury(dom);
+        weir_dom_bury(dom);
     } else {
         weir_dom_death_reason(dom, status);
         if (weir_dom_can_revive(dom))

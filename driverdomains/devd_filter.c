@@ -31,6 +31,8 @@ int weir_filter_dev(struct weir_dev *dev, const char *where,
     f.nip6s = ips.n6;
     memcpy(f.ip, ips.ip4, sizeof(ips.ip4));
     memcpy(f.ip6, ips.ip6, sizeof(ips.ip6));
+    dev->filtered = true;
+    weir_record_dev(dev); /* a chain outlives its tap and the manager */
     rc = weir_filter_set(&f, &e);
     dev->filtered = rc == 0;
     if (rc == -EOPNOTSUPP && !v->ip[0]) {

@@ -204,5 +204,6 @@ void weir_devd_loop(struct weir_devd *d)
         timers(d);
         if (d->stopping)
             stop_step(d);
+        weir_record_sync(d);
     }
 }

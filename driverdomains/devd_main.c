@@ -201,8 +201,8 @@ static int open_hv(struct weir_devd *d)
     return fd < 0 ? -errno : weir_source_add(d, &d->hv_src, fd, hv_ready);
 }
 
-/* Of a manager that was killed: its processes died with it, its VMs did not,
- * and without their registry and devices nobody can go on. */
+/* Of a manager that was killed before it left any record: without a registry
+ * nobody can go on. */
 static void end_orphans(struct weir_devd *d)
 {
     struct weir_hv_dominfo i;
@@ -238,6 +238,17 @@ static void notify(const char *state)
     close(fd);
 }
 
+static int begin(struct weir_devd *d)
+{
+    int rc;
+
+    weir_filter_clear(d); /* of a manager that was killed */
+    rc = weir_store_start(d);
+    if (rc == 0)
+        weir_record_sync(d);
+    return rc;
+}
+
 static int acquire(struct weir_devd *d, const char *dir)
 {
     char missing[64];
@@ -257,7 +268,9 @@ static int acquire(struct weir_devd *d, const char *dir)
         rc = open_hv(d);
     if (rc)
         return rc;
-    end_orphans(d);
+    d->taken_over = weir_recover_wanted(d);
+    if (!d->taken_over)
+        end_orphans(d);
     rc = weir_cgroups_open(&d->cgroups, d->in.tag, missing);
     if (rc) {
         weir_devd_log("control groups: %s: mount cgroup2 on /sys/fs/cgroup",
@@ -268,8 +281,7 @@ static int acquire(struct weir_devd *d, const char *dir)
         weir_devd_log("this host has no control group controller %s: such "
                       "limits do not hold",
                       missing);
-    weir_filter_clear(d); /* of a manager that was killed */
-    rc = weir_store_start(d);
+    rc = d->taken_over ? weir_recover(d) : begin(d);
     if (rc)
         return rc;
     rc = weir_devd_listen(d);
@@ -352,7 +364,8 @@ int main(int argc, char **argv)
     if (clean_only)
         return clean(&d, dir);
     if (acquire(&d, dir)) {
-        remove_all(&d);
+        if (!d.taken_over) /* else for the next one */
+            remove_all(&d);
         return 1;
     }
     weir_devd_log("ready, %s", d.in.state_dir);

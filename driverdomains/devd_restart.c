@@ -55,11 +55,13 @@ void weir_restart_plan(struct weir_dom *dom)
     }
     r->next = dom->devd->restarts;
     dom->devd->restarts = r;
+    weir_record_restart(dom->devd, r); /* before the domain's own goes */
 }
 
 static void drop(struct weir_devd *d, struct weir_restart *r, const char *why)
 {
     weir_devd_answer(d, &r->waiter, ECANCELED, 0, NULL, why);
+    weir_record_drop(d, &r->rec);
     free(r);
 }
 
@@ -99,6 +101,7 @@ static void try_later(struct weir_devd *d, struct weir_restart *r,
     r->at_ns = weir_devd_now() + back_off(r->failed);
     r->next = d->restarts;
     d->restarts = r;
+    weir_record_restart(d, r);
 }
 
 void weir_restart_retry(struct weir_dom *dom)
@@ -121,8 +124,10 @@ void weir_restart_timer(struct weir_devd *d, uint64_t now)
     if (!r)
         return;
     *p = r->next;
-    if (weir_dom_create(d, &r->cfg, r->waiter, r, &why))
+    if (weir_dom_create(d, &r->cfg, r->waiter, r, &why)) {
         try_later(d, r, why.where, why.text);
-    else
+    } else {
+        weir_record_drop(d, &r->rec); /* the domain's takes its place */
         free(r);
+    }
 }

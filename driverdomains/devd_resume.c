@@ -74,7 +74,7 @@ void weir_resume_devices(struct weir_dom *dom)
 
 /* The backend closed it in order, or it knows nothing of it: then the guest
  * must not go on to wait. */
-static void remove_unresumed(struct weir_dom *dom)
+void weir_resume_remove(struct weir_dom *dom)
 {
     struct weir_dev *v = dom->devd->devs;
 
@@ -128,7 +128,7 @@ void weir_resume_check(struct weir_dom *dom)
     dom->phase = WEIR_PHASE_RUNNING;
     dom->deadline_ns = 0;
     tell(dom, us);
-    remove_unresumed(dom);
+    weir_resume_remove(dom);
 }
 
 void weir_resume_answered(struct weir_dev *v, const char *error)

@@ -4,6 +4,7 @@
  * can see changes meanwhile; the successor is told of its devices in
  * devd_resume.c.
  */
+#include "ring/crash_point.h"
 #include "driverdomains/devd.h"
 #include "driverdomains/sandbox.h"
 
@@ -120,7 +121,7 @@ static int decide(struct weir_dom *dom, uint64_t now)
     char text[400];
     int rc = 0;
 
-    if (!r->asked)
+    if (!r->asked && !r->uncounted)
         rc = weir_restart_decide(&r->history, &rule, now,
                                  r->served_ns ? now - r->served_ns : 0, &delay);
     r->served_ns = 0;
@@ -131,13 +132,16 @@ static int decide(struct weir_dom *dom, uint64_t now)
     if (r->asked)
         snprintf(text, sizeof(text), "restart %u at once, as asked",
                  dom->restarts);
+    else if (r->uncounted)
+        snprintf(text, sizeof(text), "%s; restart %u at once", r->why,
+                 dom->restarts);
     else if (delay)
         snprintf(text, sizeof(text), "died: %s; restart %u in %" PRIu64 " ms",
                  r->why, dom->restarts, delay / 1000000);
     else
         snprintf(text, sizeof(text), "died: %s; restart %u at once", r->why,
                  dom->restarts);
-    r->asked = false; /* what becomes of the next program is not */
+    r->asked = r->uncounted = false; /* the next program's end is judged */
     say(dom, text);
     return 0;
 }
@@ -164,6 +168,7 @@ static void died(struct weir_dom *dom, const char *status, uint64_t pause_ns)
     if (r->at_ns < now + pause_ns)
         r->at_ns = now + pause_ns;
     dom->deadline_ns = now + PATIENCE_NS;
+    weir_record_dom(dom);   /* that it was counted */
     weir_revive_go_on(dom); /* may free it */
 }
 
@@ -183,7 +188,32 @@ void weir_revive_kill(struct weir_dom *dom, const char *reason,
     dom->phase = WEIR_PHASE_RESTARTING;
     r->step = WEIR_REVIVE_DYING;
     dom->deadline_ns = weir_devd_now() + PATIENCE_NS;
+    weir_record_dom(dom); /* else its end is a crash to a successor */
     weir_sandbox_kill(dom->exit_src.fd);
+    WEIR_CRASH_POINT();
+}
+
+/* How far its new program had come only the dead manager knew. */
+void weir_revive_taken_over(struct weir_dom *dom)
+{
+    struct weir_revival *r = &dom->revival;
+    uint64_t now = weir_devd_now();
+
+    if (r->step == WEIR_REVIVE_WAITING && dom->exit_src.fd < 0) {
+        dom->deadline_ns = now + PATIENCE_NS;
+        weir_revive_go_on(dom);
+        return;
+    }
+    r->uncounted |= r->step != WEIR_REVIVE_DYING;
+    if (r->step != WEIR_REVIVE_DYING)
+        snprintf(dom->reason, sizeof(dom->reason),
+                 "the device manager died while it was started");
+    r->step = WEIR_REVIVE_DYING;
+    dom->deadline_ns = now + PATIENCE_NS;
+    if (dom->exit_src.fd >= 0)
+        weir_sandbox_kill(dom->exit_src.fd);
+    else
+        weir_revive_died(dom, dom->reason);
 }
 
 static int introduce(struct weir_dom *dom)
@@ -201,6 +231,7 @@ static void start(struct weir_dom *dom)
     int hv_fd, rc;
 
     rc = weir_hvctl_revive(dom->devd->hv, dom->domid, &hv_fd);
+    WEIR_CRASH_POINT();
     if (rc) {
         rebuild(dom, "weir-hv", rc);
         return;
@@ -215,6 +246,7 @@ static void start(struct weir_dom *dom)
     dom->sealed = false; /* late news of the dead one do not count */
     dom->revival.step = WEIR_REVIVE_STARTING;
     dom->deadline_ns = weir_devd_now() + WEIR_START_MS * 1000000ull;
+    WEIR_CRASH_POINT();
     rc = weir_dom_start_process(dom, hv_fd, &why);
     close(hv_fd);
     if (rc) /* weir-hv sees its socket closed */

@@ -49,6 +49,7 @@ struct weir_heart {
 struct weir_revival {
     enum weir_revive_step step;
     bool asked;          /* by an operator: not counted against the limit */
+    bool uncounted;      /* this end was a new manager's doing: nor that one */
     uint32_t generation; /* of the program, as weir-hv counts */
     uint64_t died_ns;    /* the last program's end */
     uint64_t at_ns;      /* no next one before */
@@ -81,6 +82,9 @@ int weir_revive_ask(struct weir_dom *dom, struct weir_waiter w, char *text,
 void weir_revive_go_on(struct weir_dom *dom);
 void weir_revive_timer(struct weir_dom *dom, uint64_t now);
 
+/* A new manager found it in the middle. */
+void weir_revive_taken_over(struct weir_dom *dom);
+
 /* devd_resume.c */
 /* Sealed and READY. */
 void weir_resume_devices(struct weir_dom *dom);
@@ -88,6 +92,8 @@ void weir_resume_devices(struct weir_dom *dom);
 void weir_resume_answered(struct weir_dev *dev, const char *text);
 /* A device is gone meanwhile: was it the last that was waited for? */
 void weir_resume_check(struct weir_dom *dom);
+/* Devices that its program did not resume go. */
+void weir_resume_remove(struct weir_dom *dom);
 /* What the dead one had to release is released. */
 void weir_resume_drop_released(struct weir_dom *dom);
 

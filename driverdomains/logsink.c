@@ -13,10 +13,9 @@
 #define NS_PER_S 1000000000ull
 #define PUMP_MAX 65536
 
-int weir_logsink_open(struct weir_logsink *l, const char *path, int *write_end)
+static int open_file(struct weir_logsink *l, const char *path)
 {
     struct stat st;
-    int fds[2];
 
     memset(l, 0, sizeof(*l));
     l->pipe_fd = l->file_fd = -1;
@@ -30,10 +29,26 @@ int weir_logsink_open(struct weir_logsink *l, const char *path, int *write_end)
         return -errno;
     if (fstat(l->file_fd, &st) == 0)
         l->file_bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+int weir_logsink_adopt(struct weir_logsink *l, const char *path, int pipe_fd)
+{
+    int rc = open_file(l, path);
+
+    l->pipe_fd = pipe_fd;
+    return rc;
+}
+
+int weir_logsink_open(struct weir_logsink *l, const char *path, int *write_end)
+{
+    int fds[2], rc = open_file(l, path);
+
+    if (rc)
+        return rc;
     /* Only this end is non-blocking: the domain waits when it is too fast. */
     if (pipe2(fds, O_CLOEXEC) || fcntl(fds[0], F_SETFL, O_NONBLOCK)) {
-        int rc = -errno;
-
+        rc = -errno;
         close(l->file_fd);
         l->file_fd = -1;
         return rc;

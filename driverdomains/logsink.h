@@ -29,6 +29,8 @@ struct weir_logsink {
 
 /* *write_end is for the domain (close-on-exec). */
 int weir_logsink_open(struct weir_logsink *l, const char *path, int *write_end);
+/* The read end is there, or -1: there is none.  l owns it, also on failure. */
+int weir_logsink_adopt(struct weir_logsink *l, const char *path, int pipe_fd);
 /* Takes in at most one pipe buffer.  0: more may come, -EPIPE: the last
  * writer is gone. */
 int weir_logsink_pump(struct weir_logsink *l, uint64_t now_ns);

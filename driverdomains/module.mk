@@ -9,7 +9,7 @@ DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
 	request.c list.c dom.c start.c vm.c end.c restart.c revive.c \
 	resume.c heart.c backend.c vmback.c \
 	prepare.c dev.c filter.c regcall.c regdom.c registry.c store.c \
-	storeback.c)
+	storeback.c record.c stash.c recover.c takeover.c sweep.c)
 $(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-vmload weir-back weir-nethost \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
 

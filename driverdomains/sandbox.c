@@ -8,9 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -94,21 +96,93 @@ int weir_sandbox_start(const struct weir_sandbox *s, pid_t *pid, int *pidfd,
     return rc;
 }
 
+static void describe(bool exited, int status, char *reason, size_t size,
+                     bool *clean)
+{
+    *clean = exited && status == 0;
+    if (exited)
+        snprintf(reason, size, "the program exited with status %d", status);
+    else
+        snprintf(reason, size, "the program was killed by signal %d (%s)",
+                 status, strsignal(status));
+}
+
+/* Linux 6.15 tells everybody with a pidfd, once the parent has waited; the
+ * headers of Linux 6.1 lack it. */
+struct pidfd_facts {
+    uint64_t mask, cgroup;
+    uint32_t ids[11];
+    int32_t status;
+};
+#define FACTS_EXIT 8u
+#define GET_FACTS  _IOWR(0xff, 11, struct pidfd_facts)
+
+/* Before that it is in the last field of the zombie's line. */
+static bool status_of_zombie(int pidfd, int *status)
+{
+    char path[64], line[1024] = "";
+    const char *end;
+    int pid = -1;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+    f = fopen(path, "re");
+    while (f && fgets(line, sizeof(line), f))
+        sscanf(line, "Pid: %d", &pid);
+    if (f)
+        fclose(f);
+    snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    f = pid > 0 ? fopen(path, "re") : NULL;
+    if (!f)
+        return false;
+    end = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+    fclose(f);
+    if (!end || strncmp(end, ") Z", 3))
+        return false;
+    end = strrchr(line, ' ');
+    return end && sscanf(end, "%d", status) == 1;
+}
+
+static bool status_of(int pidfd, int *status)
+{
+    struct pidfd_facts f = {.mask = FACTS_EXIT};
+
+    if (status_of_zombie(pidfd, status))
+        return true;
+    if (ioctl(pidfd, GET_FACTS, &f) || !(f.mask & FACTS_EXIT))
+        return false;
+    *status = f.status;
+    return true;
+}
+
+/* The child of a manager that is no more: init waits for it. */
+static int reap_strange(int pidfd, char *reason, size_t size, bool *clean)
+{
+    struct pollfd p = {.fd = pidfd, .events = POLLIN};
+    int status;
+
+    if (poll(&p, 1, 0) <= 0)
+        return -EAGAIN;
+    *clean = false;
+    if (status_of(pidfd, &status))
+        describe(WIFEXITED(status),
+                 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status),
+                 reason, size, clean);
+    else
+        snprintf(reason, size, "the program ended, no manager saw how");
+    return 0;
+}
+
 int weir_sandbox_reap(int pidfd, char *reason, size_t size, bool *clean)
 {
     siginfo_t info = {0};
 
     if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG))
-        return -errno;
+        return errno == ECHILD ? reap_strange(pidfd, reason, size, clean)
+                               : -errno;
     if (info.si_pid == 0)
         return -EAGAIN;
-    *clean = info.si_code == CLD_EXITED && info.si_status == 0;
-    if (info.si_code == CLD_EXITED)
-        snprintf(reason, size, "the program exited with status %d",
-                 info.si_status);
-    else
-        snprintf(reason, size, "the program was killed by signal %d (%s)",
-                 info.si_status, strsignal(info.si_status));
+    describe(info.si_code == CLD_EXITED, info.si_status, reason, size, clean);
     return 0;
 }
 

@@ -34,7 +34,8 @@ struct weir_sandbox {
 int weir_sandbox_start(const struct weir_sandbox *s, pid_t *pid, int *pidfd,
                        const char **what);
 /* The program ended: its wait status, which also takes the zombie away.
- * -EAGAIN: it runs. */
+ * -EAGAIN: it runs.  Also of a program that another manager started: then the
+ * status may not be known. */
 int weir_sandbox_reap(int pidfd, char *reason, size_t size, bool *clean);
 void weir_sandbox_kill(int pidfd);
 

@@ -93,8 +93,16 @@ int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
         weir_back_answer(be, WEIR_RES_EV_DETACHED, res, NULL);
         return 0;
     }
+    if (s == NULL && res->op == WEIR_RES_DETACH) {
+        weir_back_answer(be, WEIR_RES_EV_DETACHED, res, NULL);
+        return 0;
+    }
     if (s == NULL)
         return -ENOENT;
+    /* A manager that took over from one that died says it again. */
+    if (res->op == WEIR_RES_DETACH && s->detaching && res->seq != 0 &&
+        s->dev->res.seq == res->seq)
+        return 0;
     s->dev->res.seq = res->seq;
     if (res->op == WEIR_RES_RESIZE) {
         if (res->cls == WEIR_RES_VBD)

@@ -22,7 +22,11 @@
 
 enum weir_res_op {
     WEIR_RES_ATTACH = 1,
-    WEIR_RES_DETACH = 2, /* the toolstack removes the device: release it */
+    /* The toolstack removes the device: it is released when its frontend has
+     * closed; the second one means now.  One with the seq of the last (not 0)
+     * is that one again; one for a device that is not there is answered
+     * DETACHED. */
+    WEIR_RES_DETACH = 2,
     WEIR_RES_RESIZE = 3, /* look at the descriptor's size again */
     WEIR_RES_PING = 4,   /* heartbeat: answered by the control thread */
     /* ATTACH comes later, when scripts that wait for InitWait have run: the
