@@ -17,17 +17,8 @@ memory=320
 disk=['format=raw,vdev=xvdb,access=rw,backend=disk,target=/dev/vda']
 vif=['bridge=br0,backend=net,antispoof=0']
 EOT
-cat >/tmp/deb.cfg <<EOT
-name="deb"
-type="pvh"
-kernel="/lab/vmlinuz"
-ramdisk="/lab/initrd"
-cmdline="console=hvc0 root=/dev/xvda ro panic=5 lab_ip=10.77.0.2/24"
-vcpus=2
-memory=256
-disk=['format=raw,vdev=xvda,access=rw,backend=drv,target=/dev/xvdb']
-vif=['backend=drv']
-EOT
+weir_deb "disk=['format=raw,vdev=xvda,access=rw,backend=drv,target=/dev/xvdb']" \
+    "vif=['backend=drv']"
 check "weir up" weir up /tmp/disk.cfg /tmp/net.cfg || weir_logs
 broken() {
     guest_do drv 10 'cat /run/*.log; xenstore-ls backend; dmesg | tail -n 20'

@@ -10,18 +10,9 @@ k) check "KVM has Xen support" test "$have" != 0 ;;
 s) check "KVM has no Xen support" test "$have" = 0 ;;
 esac
 until_ok 60 test -b /dev/vdc
-cat >/tmp/deb.cfg <<EOT
-name="deb"
-type="pvh"
-kernel="/lab/vmlinuz"
-ramdisk="/lab/initrd"
-cmdline="console=hvc0 root=/dev/xvda ro panic=5 lab_ip=10.77.0.2/24"
-vcpus=2
-memory=256
-disk=['format=raw,vdev=xvda,access=rw,target=/dev/vda']
-vif=['bridge=br0']
-on_reboot="restart"
-EOT
+weir_deb "disk=['format=raw,vdev=xvda,access=rw,target=/dev/vda']" \
+    "vif=['bridge=br0']" \
+    'on_reboot="restart"'
 deb() {
     guest_do deb "$@"
 }

@@ -12,17 +12,8 @@ for d in disk net; do
     printf '%s\n' 'on_crash="restart"' restart_limit=0 restart_delay=0 \
         heartbeat=20 >>/tmp/$d.cfg
 done
-cat >/tmp/deb.cfg <<EOT
-name="deb"
-type="pvh"
-kernel="/lab/vmlinuz"
-ramdisk="/lab/initrd"
-cmdline="console=hvc0 root=/dev/xvda ro panic=5 lab_ip=10.77.0.2/24"
-vcpus=2
-memory=256
-disk=['format=raw,vdev=xvda,access=rw,target=/dev/vda']
-vif=['bridge=br0']
-EOT
+weir_deb "disk=['format=raw,vdev=xvda,access=rw,target=/dev/vda']" \
+    "vif=['bridge=br0']"
 deb() {
     guest_do deb "$@"
 }

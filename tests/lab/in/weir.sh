@@ -1,5 +1,9 @@
-# weir.sh, sourced after lib.sh in a machine that runs Weir: modules, a bridge
-# br0 with 10.77.0.1/24, configurations of the two driver domains in /tmp.
+# weir.sh, sourced after lib.sh in a machine that runs Weir.
+#
+#   weir_ready         modules, a bridge br0 with 10.77.0.1/24, configurations of
+#                      the two driver domains in /tmp
+#   weir_deb LINE...   /tmp/deb.cfg: a stock guest that boots from xvda and has
+#                      10.77.0.2, with its devices as the lines say
 weir_ready() {
     for m in virtio_pci virtio_blk tun bridge kvm-amd; do
         modprobe $m
@@ -22,6 +26,19 @@ driver_domain=1
 memory=32
 EOT
     check "weir-hv finds all it needs" weir-hv --check
+}
+
+weir_deb() {
+    cat >/tmp/deb.cfg <<EOT
+name="deb"
+type="pvh"
+kernel="/lab/vmlinuz"
+ramdisk="/lab/initrd"
+cmdline="console=hvc0 root=/dev/xvda ro panic=5 lab_ip=10.77.0.2/24"
+vcpus=2
+memory=256
+EOT
+    printf '%s\n' "$@" >>/tmp/deb.cfg
 }
 
 # What Weir's programs last said, after a failure.
