@@ -4,6 +4,7 @@
 #ifdef WEIR_CRASH_STEPS
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "ring/barrier.h"
@@ -15,6 +16,15 @@ static volatile uint64_t left; /* test builds alone: 0 counts nothing */
 void weir_crash_after(uint64_t after)
 {
     weir_store_relaxed64(&left, after);
+}
+
+/* Of programs that have an environment: WEIR_CRASH_AT=N. */
+__attribute__((constructor)) static void from_environment(void)
+{
+    const char *at = getenv("WEIR_CRASH_AT");
+
+    if (at)
+        weir_crash_after(strtoul(at, NULL, 10));
 }
 
 void weir_crash_point(void)
