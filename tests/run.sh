@@ -1,36 +1,77 @@
 #!/bin/bash
-# run.sh [TEST...]: run test programs and scripts one after the other.
+# run.sh [TEST...]: run test programs and scripts, several at a time since most
+# of them wait for something.
+#
+#   TEST_JOBS    how many (processors + 1, as far as memory goes)
+#   TEST_FIRST   names of those to begin with, as they take long
+#   TEST_ALONE   names of those that would disturb others or be disturbed: they
+#                run one by one when the others are through
+#   TEST_TIMEOUT seconds that each may take (300)
 #
 # A cmocka program counts as many tests as it reports; a script counts as one.
 # Exit 0 passed, 77 skipped (its last line is the reason), else failed.  With
 # WEIR_TALLY=FILE the counts are added to that file instead of being printed
 # as the closing line.
 #
-# A test that fails runs once more, since machines are shared and a stalled CPU
-# breaks time limits.  When it passes then, it is listed as FLAKY with the log
-# of the failure, to be mended; a defect that is there every time still fails.
+# A test that fails runs once more, alone, since machines are shared and a
+# stalled CPU breaks time limits.  When it passes then, it is listed as FLAKY
+# with the log of the failure, to be mended; a defect that is there every time
+# still fails.
 passed=0 failed=0 skipped=0
 B=${B:-build}
 export B
 logs=$B/test-logs
 mkdir -p "$logs"
-for t in "$@"; do
-    name=${t#"$B"/tests/}
-    log=$logs/$(echo "$name" | tr / _).log
-    start=$(date +%s%N)
-    timeout "${TEST_TIMEOUT:-300}" "$t" >"$log" 2>&1 </dev/null
-    rc=$?
-    if [ $rc != 0 ] && [ $rc != 77 ]; then
+declare -A test_of began again
+first=() others=() alone=()
+
+ended() { # a signal: tests clean up by themselves
+    trap - INT TERM HUP
+    [ ${#test_of[@]} = 0 ] || kill "${!test_of[@]}" 2>/dev/null
+    wait
+    exit 1
+}
+trap ended INT TERM HUP
+
+jobs_possible() {
+    local n=${TEST_JOBS:-$(($(nproc) + 1))} have
+    have=$(awk '/^MemAvailable:/ { print int($2 / 1024 / 1024) }' /proc/meminfo)
+    [ "$n" -le "$have" ] || n=$have
+    [ "$n" -ge 1 ] || n=1
+    echo "$n"
+}
+
+name_of() { # TEST
+    name=${1#"$B"/tests/}
+    log=$logs/${name//\//_}.log
+}
+
+now_ms() {
+    echo $(($(date +%s%N) / 1000000))
+}
+
+begin() { # TEST
+    name_of "$1"
+    timeout "${TEST_TIMEOUT:-300}" "$1" >"$log" 2>&1 </dev/null &
+    test_of[$!]=$1
+    began[$1]=$(now_ms)
+}
+
+finish() { # TEST EXIT-CODE
+    local n took
+    took=$(($(now_ms) - began[$1]))
+    name_of "$1"
+    if [ "$2" != 0 ] && [ "$2" != 77 ] && [ -z "${again[$1]:-}" ]; then
+        again[$1]=1
+        alone+=("$1")
         cp "$log" "$log.first"
-        printf 'FLAKY? %s (exit %d), %s; once more\n' "$name" "$rc" "$log.first"
+        printf 'FLAKY? %s (exit %d), %s; once more\n' "$name" "$2" "$log.first"
         tail -n 12 "$log" | sed 's/^/      /'
-        timeout "${TEST_TIMEOUT:-300}" "$t" >"$log" 2>&1 </dev/null
-        rc=$?
+        return
     fi
-    took=$((($(date +%s%N) - start) / 1000000))
     n=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s)\.$/\1/p' "$log" |
         awk '{ s += $1 } END { print s + 0 }')
-    case $rc in
+    case $2 in
     0)
         [ "$n" -gt 0 ] || n=1
         passed=$((passed + n))
@@ -43,10 +84,41 @@ for t in "$@"; do
     *)
         passed=$((passed + n))
         failed=$((failed + 1))
-        printf 'FAIL  %s (exit %d, %d ms), %s:\n' "$name" "$rc" "$took" "$log"
+        printf 'FAIL  %s (exit %d, %d ms), %s:\n' "$name" "$2" "$took" "$log"
         tail -n 40 "$log" | sed 's/^/      /'
         ;;
     esac
+}
+
+reap() {
+    local pid rc
+    wait -n -p pid "${!test_of[@]}"
+    rc=$?
+    [ -n "$pid" ] || return
+    set -- "${test_of[$pid]}"
+    unset "test_of[$pid]"
+    finish "$1" $rc
+}
+
+for t in "$@"; do
+    name_of "$t"
+    case " ${TEST_ALONE:-} " in
+    *" ${name##*/} "*) alone+=("$t") && continue ;;
+    esac
+    case " ${TEST_FIRST:-} " in
+    *" ${name##*/} "*) first+=("$t") ;;
+    *) others+=("$t") ;;
+    esac
+done
+most=$(jobs_possible)
+for t in "${first[@]}" "${others[@]}"; do
+    while [ ${#test_of[@]} -ge "$most" ]; do reap; done
+    begin "$t"
+done
+while [ ${#test_of[@]} != 0 ]; do reap; done
+for ((i = 0; i < ${#alone[@]}; i++)); do # the second tries, too
+    begin "${alone[i]}"
+    reap
 done
 if [ -n "${WEIR_TALLY:-}" ]; then
     echo "$passed $failed $skipped" >>"$WEIR_TALLY"
