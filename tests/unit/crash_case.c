@@ -12,6 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COARSER 3
+#else
+#define COARSER 1
+#endif
+
 static bool quiet_case; /* of the case's process */
 
 void rig_wrong(const char *fmt, ...)
@@ -94,7 +100,7 @@ uint64_t rig_each(uint64_t otherwise)
 {
     const char *s = getenv("WEIR_CRASH_EACH");
 
-    return s != NULL && atoi(s) > 0 ? (uint64_t)atoi(s) : otherwise;
+    return s != NULL && atoi(s) > 0 ? (uint64_t)atoi(s) : otherwise * COARSER;
 }
 
 void rig_all_points(const char *name, rig_runner *run, const void *c,

@@ -52,7 +52,9 @@ void rig_nothing_left(struct weir_port *port);
 /* ---- for the test programs ---- */
 
 /* The points of a life are tried one by one, or every so many: WEIR_CRASH_EACH
- * in the environment. */
+ * in the environment.  A sanitized build tries a third of them: what happens at
+ * each is the release build's to show, and the code that they run is the same.
+ */
 uint64_t rig_each(uint64_t otherwise);
 void rig_all_points(const char *name, rig_runner *run, const void *c,
                     uint64_t stride);
