@@ -20,7 +20,8 @@ LAB_PARTS_restart = $(if $(filter file undefined,$(origin N)),100,$(N))
 
 # The order in which `make labs` begins them: long ones first, and those that
 # build KVM when the machine is a new one not both at the same time.
-LAB_ORDER := xen linux:s drivervm:weir host drivervm:stock linux:k
+# Of lab-restart a short one: what its kills may show, others have shown.
+LAB_ORDER := xen linux:s drivervm:weir host drivervm:stock linux:k restart:5
 
 .PHONY: labs labs-run $(LABS:%=lab-%) $(LABS:%=lab-%-run)
 labs: packages-build+demo

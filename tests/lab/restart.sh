@@ -9,7 +9,7 @@
 kills=${1:-100} mode=${2:-s}
 [ "$kills" != all ] || kills=100
 [[ $kills =~ ^[1-9][0-9]{0,4}$ ]] || lab_die "kills: \"$kills\" is no number"
-lab_begin restart
+lab_begin "restart-$kills"
 [ -x "$B/tests/steady" ] || lab_die "$B/tests/steady is not built: make lab-restart"
 lab_guest tree "$B/tests/steady"
 lab_ext4 "$lab_dir/tree" "$lab_dir/root.img" 256M
