@@ -2,6 +2,7 @@
 # check.sh [labs]: everything `make check` runs, and the closing line; with
 # labs what `make check-all` runs.
 #
+#   builds           of all below, as many steps at a time as processors
 #   release build    every test program and script
 #   address+undefined   every test program, and the scripts that say so
 #                       (tests/e2e and tests/isolation read B)
@@ -18,10 +19,18 @@ trap 'rm -f "$WEIR_TALLY"' EXIT
 start=$(date +%s)
 broken=0
 part() {
+    local from
+    from=$(date +%s)
     echo "== $1 =="
     shift
     "$@" || { echo "FAIL  $*"; broken=$((broken + 1)); }
+    echo "== $(($(date +%s) - from)) s =="
 }
+case " ${MAKEFLAGS:-}" in
+*" -j"*) jobs= ;;
+*) jobs=-j$(nproc) ;;
+esac
+part "builds" $make --no-print-directory $jobs check-build
 part "release build" $make --no-print-directory check-release
 part "address and undefined-behaviour sanitizers" \
     $make --no-print-directory check-asan

@@ -1,9 +1,14 @@
 # tests: how everything is run.  Each folder's own module.mk declares its tests
-# with test, script, FUZZERS and BENCHES.
+# with test, script, FUZZERS and BENCHES; which of them take long (FIRST_TESTS)
+# and which must not have company (ALONE_TESTS).
 
 THREAD_TESTS ?=
 ASAN_SCRIPTS ?=
-$(call script,tests/layers.sh tests/e2e/install.sh)
+FIRST_TESTS += vm_fuzz isolation.sh restart_hang.sh hostile_back cli_crash.sh \
+	restart_disk.sh test_blk_crash test_net_crash restart_hotplug.sh \
+	cli_vmback.sh restart_traffic.sh restart_vm.sh
+ALONE_TESTS +=
+$(call script,tests/layers.sh tests/run_test.sh tests/e2e/install.sh)
 include tests/isolation/module.mk
 include tests/guests/webguest/module.mk
 include tests/guests/runtime/module.mk
@@ -40,23 +45,36 @@ check: packages-build+demo+check
 check-all: packages-build+demo+check
 	@MAKE='$(MAKE)' B=$(B) bash tests/check.sh labs
 
-# The sanitizers' builds are the same rules in another build directory.
+# run.sh runs several at a time, those that take long first.
+RUN_TESTS = B=$(B) TEST_FIRST='$(FIRST_TESTS)' TEST_ALONE='$(ALONE_TESTS)'
 check-release: tests
-	@B=$(B) bash tests/run.sh $(TESTS) $(TEST_SCRIPTS)
+	@$(RUN_TESTS) bash tests/run.sh $(TESTS) $(TEST_SCRIPTS)
+
+# The sanitizers' builds are the same rules in another build directory.
+ASAN = --no-print-directory B=$(B)/asan SAN=address,undefined OPT=-O1
+TSAN = --no-print-directory B=$(B)/tsan SAN=thread OPT=-O1
+.PHONY: check-build check-asan-build check-tsan-build check-asan-run \
+	check-tsan-run check-tsan-tests
+# All that a check runs.
+check-build: tests fuzzers check-asan-build check-tsan-build
+check-asan-build:
+	@$(MAKE) $(ASAN) tests
+check-tsan-build:
+	@$(MAKE) $(TSAN) check-tsan-tests
 
 check-asan:
-	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined OPT=-O1 \
-		check-asan-run
-.PHONY: check-asan-run check-tsan-run
+	@$(MAKE) $(ASAN) check-asan-run
 check-asan-run: tests
-	@B=$(B) ASAN_OPTIONS=abort_on_error=1 \
+	@$(RUN_TESTS) ASAN_OPTIONS=abort_on_error=1 \
 		UBSAN_OPTIONS=print_stacktrace=1 \
 		bash tests/run.sh $(TESTS) $(ASAN_SCRIPTS)
 
 check-tsan:
-	@$(MAKE) --no-print-directory B=$(B)/tsan SAN=thread OPT=-O1 check-tsan-run
-check-tsan-run: $(patsubst %,$(B)/tests/%,$(THREAD_TESTS))
-	@B=$(B) TSAN_OPTIONS=halt_on_error=1 bash tests/run.sh $^
+	@$(MAKE) $(TSAN) check-tsan-run
+check-tsan-tests: $(patsubst %,$(B)/tests/%,$(THREAD_TESTS))
+check-tsan-run: check-tsan-tests
+	@$(RUN_TESTS) TSAN_OPTIONS=halt_on_error=1 \
+		bash tests/run.sh $(patsubst %,$(B)/tests/%,$(THREAD_TESTS))
 
 # Fuzzers: FUZZERS += NAME, FUZZ_SRC_NAME := sources; tests/fuzz/fuzz_NAME.c.
 FUZZ_CC ?= clang-14
@@ -78,8 +96,7 @@ check-corpora: fuzzers
 
 fuzz: packages-fuzz
 	@$(MAKE) --no-print-directory fuzzers
-	@$(MAKE) --no-print-directory B=$(B)/asan SAN=address,undefined OPT=-O1 \
-		$(B)/asan/tests/vm_fuzz
+	@$(MAKE) $(ASAN) $(B)/asan/tests/vm_fuzz
 	@B=$(B) SECONDS_EACH=$(FUZZ_SECONDS) bash tests/fuzz/run.sh $(FUZZERS)
 
 bench: packages-build+demo+bench+check
