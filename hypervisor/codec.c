@@ -31,13 +31,20 @@ void weir_hv_put_header(uint8_t *buf, const struct weir_hv_header *h)
     weir_put16(buf + 14, h->size);
 }
 
-/* A text field: NUL padded, never without a NUL. */
-static void put_text(uint8_t *out, const char *s, size_t size)
+void weir_hv_put_text(uint8_t *out, const char *s, size_t size)
 {
     size_t n = strnlen(s, size - 1);
 
     memset(out, 0, size);
     memcpy(out, s, n);
+}
+
+int weir_hv_get_text(const uint8_t *in, char *s, size_t size)
+{
+    if (!memchr(in, 0, size))
+        return -EINVAL;
+    memcpy(s, in, size);
+    return 0;
 }
 
 void weir_hv_put_hello(uint8_t out[WEIR_HV_HELLO_REP],
@@ -53,7 +60,7 @@ void weir_hv_put_hello(uint8_t out[WEIR_HV_HELLO_REP],
     weir_put32(out + 44, h->console_evtchn);
     weir_put32(out + 48, h->max_ports);
     weir_put32(out + 52, h->domid);
-    put_text(out + 56, h->name, WEIR_HV_NAME);
+    weir_hv_put_text(out + 56, h->name, WEIR_HV_NAME);
 }
 
 void weir_hv_get_copy(const uint8_t in[WEIR_HV_COPY_REQ],
@@ -74,9 +81,9 @@ int weir_hvctl_get_create(const uint8_t *p, size_t len, char name[WEIR_HV_NAME],
 {
     uint32_t kind, domid, store, store_domid;
 
-    if (len != WEIR_HVCTL_CREATE_REQ || !memchr(p, 0, WEIR_HV_NAME))
+    if (len != WEIR_HVCTL_CREATE_REQ ||
+        weir_hv_get_text(p, name, WEIR_HV_NAME) < 0)
         return -EINVAL;
-    memcpy(name, p, WEIR_HV_NAME);
     kind = weir_le32(p + 64);
     domid = weir_le32(p + 68);
     store = weir_le32(p + 88);
@@ -106,8 +113,8 @@ void weir_hvctl_put_dominfo(uint8_t out[WEIR_HVCTL_DOMINFO],
     weir_put32(out + 4, (uint32_t)d->kind);
     weir_put32(out + 8, (uint32_t)d->state);
     weir_put32(out + 12, (uint32_t)d->pid);
-    put_text(out + 16, d->name, sizeof(d->name));
-    put_text(out + 80, d->reason, sizeof(d->reason));
+    weir_hv_put_text(out + 16, d->name, sizeof(d->name));
+    weir_hv_put_text(out + 80, d->reason, sizeof(d->reason));
     weir_put32(out + 240, d->frames);
     weir_put32(out + 244, d->max_frames);
     weir_put32(out + 248, d->grants_active);
@@ -160,5 +167,5 @@ void weir_hvctl_put_machine(uint8_t out[WEIR_HVCTL_MACHINE_REP],
     weir_put64(out + 16, m->rss_bytes);
     weir_put32(out + 24, m->domains);
     weir_put32(out + 28, 0);
-    put_text(out + 32, m->version, sizeof(m->version));
+    weir_hv_put_text(out + 32, m->version, sizeof(m->version));
 }

@@ -26,6 +26,10 @@ int weir_hv_get_header(const uint8_t *buf, size_t len,
                        struct weir_hv_header *h);
 void weir_hv_put_header(uint8_t *buf, const struct weir_hv_header *h);
 
+/* A text field: NUL padded, never without a NUL. */
+void weir_hv_put_text(uint8_t *out, const char *s, size_t size);
+int weir_hv_get_text(const uint8_t *in, char *s, size_t size);
+
 struct weir_hv_hello {
     uint64_t memory_bytes;
     uint64_t store_frame, console_frame, grant_frame;

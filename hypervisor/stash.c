@@ -10,6 +10,7 @@
 void hv_stash_init(struct hv_stash *s, unsigned max_fds)
 {
     memset(s, 0, sizeof(*s));
+    s->rec = calloc(WEIR_STASH_RECORDS, sizeof(*s->rec));
     s->max_fds = max_fds;
     s->closing[0] = s->closing[1] = -1;
 }
@@ -60,60 +61,29 @@ void hv_stash_close(const struct hv_stash *s, const int *fds, unsigned n)
             close(fds[i]);
 }
 
-/* Index of the first record with a key >= key. */
-static unsigned find(const struct hv_stash *s, uint64_t key)
+static struct hv_stashed *have(const struct hv_stash *s, uint64_t key)
 {
-    unsigned low = 0, high = s->n;
-
-    while (low < high) {
-        unsigned mid = (low + high) / 2;
-
-        if (s->rec[mid].key < key)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low;
-}
-
-static struct hv_stashed *have(struct hv_stash *s, uint64_t key)
-{
-    unsigned i = find(s, key);
-
-    return i < s->n && s->rec[i].key == key ? &s->rec[i] : NULL;
-}
-
-static struct hv_stashed *insert(struct hv_stash *s, uint64_t key)
-{
-    unsigned at = find(s, key), room = s->room ? s->room * 2 : 64;
-
-    if (s->n == s->room) {
-        struct hv_stashed *more = realloc(s->rec, room * sizeof(*more));
-
-        if (!more)
-            return NULL;
-        s->rec = more;
-        s->room = room;
-    }
-    memmove(&s->rec[at + 1], &s->rec[at], (s->n++ - at) * sizeof(*s->rec));
-    s->rec[at] = (struct hv_stashed){.key = key};
-    return &s->rec[at];
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->rec[i].key == key)
+            return &s->rec[i];
+    return NULL;
 }
 
 int hv_stash_put(struct hv_stash *s, uint64_t key, const int *fds, unsigned n)
 {
     struct hv_stashed *r = have(s, key);
 
-    if (!r && s->n == WEIR_STASH_RECORDS)
+    if (!r && (!s->rec || s->n == WEIR_STASH_RECORDS))
         return -ENOSPC;
     if (s->fds - (r ? r->n : 0) + n > s->max_fds)
         return -EMFILE;
-    if (!r)
-        r = insert(s, key);
-    if (!r)
-        return -ENOMEM;
+    if (!r) {
+        r = &s->rec[s->n++];
+        r->n = 0;
+    }
     hv_stash_close(s, r->fd, r->n);
     s->fds += n - r->n;
+    r->key = key;
     r->n = n;
     memcpy(r->fd, fds, n * sizeof(*fds));
     return 0;
@@ -127,14 +97,16 @@ int hv_stash_drop(struct hv_stash *s, uint64_t key)
         return -ENOENT;
     hv_stash_close(s, r->fd, r->n);
     s->fds -= r->n;
-    memmove(r, r + 1, (size_t)(s->rec + s->n - (r + 1)) * sizeof(*r));
-    s->n--;
+    *r = s->rec[--s->n];
     return 0;
 }
 
 const struct hv_stashed *hv_stash_next(const struct hv_stash *s, uint64_t first)
 {
-    unsigned i = find(s, first);
+    const struct hv_stashed *next = NULL;
 
-    return i < s->n ? &s->rec[i] : NULL;
+    for (unsigned i = 0; i < s->n; i++)
+        if (s->rec[i].key >= first && (!next || s->rec[i].key < next->key))
+            next = &s->rec[i];
+    return next;
 }

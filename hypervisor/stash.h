@@ -21,8 +21,8 @@ struct hv_stashed {
 };
 
 struct hv_stash {
-    struct hv_stashed *rec; /* n of room, ascending keys */
-    unsigned n, room;
+    struct hv_stashed *rec; /* WEIR_STASH_RECORDS, n used */
+    unsigned n;
     unsigned fds, max_fds; /* of all records; what they may have */
     int closing[2];        /* pipe with numbers to close; -1: no thread */
     pthread_t closer;
@@ -34,7 +34,7 @@ void hv_stash_init(struct hv_stash *s, unsigned max_fds);
 int hv_stash_start(struct hv_stash *s);
 void hv_stash_fini(struct hv_stash *s);
 /* The record's are these from now on, those it had are closed.  -ENOSPC,
- * -EMFILE, -ENOMEM: nothing changed, the caller keeps them. */
+ * -EMFILE: nothing changed, the caller keeps them. */
 int hv_stash_put(struct hv_stash *s, uint64_t key, const int *fds, unsigned n);
 int hv_stash_drop(struct hv_stash *s, uint64_t key);
 /* The one with the lowest key >= first, until the next call; or NULL. */

@@ -2,15 +2,6 @@
 #include "hypervisor/client/codec_client.h"
 
 #include <errno.h>
-#include <string.h>
-
-static int get_text(const uint8_t *in, char *s, size_t size)
-{
-    if (!memchr(in, 0, size))
-        return -EINVAL;
-    memcpy(s, in, size);
-    return 0;
-}
 
 int weir_hv_get_hello(const uint8_t *p, size_t len, struct weir_hv_hello *h)
 {
@@ -26,7 +17,7 @@ int weir_hv_get_hello(const uint8_t *p, size_t len, struct weir_hv_hello *h)
     h->console_evtchn = weir_le32(p + 44);
     h->max_ports = weir_le32(p + 48);
     h->domid = weir_le32(p + 52);
-    return get_text(p + 56, h->name, WEIR_HV_NAME);
+    return weir_hv_get_text(p + 56, h->name, WEIR_HV_NAME);
 }
 
 void weir_hv_put_copy(uint8_t out[WEIR_HV_COPY_REQ],
@@ -45,8 +36,7 @@ void weir_hv_put_copy(uint8_t out[WEIR_HV_COPY_REQ],
 void weir_hvctl_put_create(uint8_t out[WEIR_HVCTL_CREATE_REQ],
                            const struct weir_hv_create *c)
 {
-    memset(out, 0, WEIR_HV_NAME);
-    memcpy(out, c->name, strnlen(c->name, WEIR_HV_NAME - 1));
+    weir_hv_put_text(out, c->name, WEIR_HV_NAME);
     weir_put32(out + 64, (uint32_t)c->kind);
     weir_put32(out + 68, c->domid);
     weir_put32(out + 72, c->max_frames);
@@ -73,8 +63,8 @@ int weir_hvctl_get_dominfo(const uint8_t *p, size_t len,
     if (domid > WEIR_HV_DOMID_LAST || kind > WEIR_DOM_VM ||
         state > WEIR_DOM_SHUTDOWN)
         return -EINVAL;
-    if (get_text(p + 16, d->name, sizeof(d->name)) < 0 ||
-        get_text(p + 80, d->reason, sizeof(d->reason)) < 0)
+    if (weir_hv_get_text(p + 16, d->name, sizeof(d->name)) < 0 ||
+        weir_hv_get_text(p + 80, d->reason, sizeof(d->reason)) < 0)
         return -EINVAL;
     d->domid = (domid_t)domid;
     d->kind = (enum weir_dom_kind)kind;
@@ -110,5 +100,5 @@ int weir_hvctl_get_machine(const uint8_t *p, size_t len,
     m->frames_used = weir_le64(p + 8);
     m->rss_bytes = weir_le64(p + 16);
     m->domains = weir_le32(p + 24);
-    return get_text(p + 32, m->version, sizeof(m->version));
+    return weir_hv_get_text(p + 32, m->version, sizeof(m->version));
 }
