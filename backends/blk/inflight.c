@@ -5,14 +5,13 @@
 
 #include "backends/common/resource_abi.h"
 
-#define PART_PAGE 0xffu
 #define COUNT_MAX (UINT64_MAX / 2) /* of requests; no connection gets there */
 
 _Static_assert(sizeof(struct weir_blk_log_page) <= WEIR_PAGE_SIZE, "one page");
 
 uint64_t weir_blk_log_key_page(domid_t frontend, uint32_t devid)
 {
-    return weir_kept_key(WEIR_RES_VBD, frontend, devid, PART_PAGE);
+    return weir_kept_key(WEIR_RES_VBD, frontend, devid, WEIR_KEPT_PAGE);
 }
 
 uint64_t weir_blk_log_key_queue(domid_t frontend, uint32_t devid,

@@ -21,6 +21,10 @@
 
 #define WEIR_KEPT_STATS 0u /* the key of the statistics page */
 
+/* The part that is a device's page of configuration; queues have the numbers
+ * below. */
+#define WEIR_KEPT_PAGE 0xffu
+
 /* First words of a run that has a layout of its own. */
 struct weir_kept_head {
     uint32_t magic, version;

@@ -9,8 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PART_PAGE 0xffu /* of the keys (kept.h); queues: their numbers */
-#define FEATURES  8u
+#define FEATURES 8u
 
 static struct weir_vif *vif_of(struct weir_back_dev *dev)
 {
@@ -272,7 +271,7 @@ int weir_vif_connect(struct weir_back_dev *dev)
     struct weir_vif *vif = vif_of(dev);
     void *run;
     weir_vif_disconnect(dev);
-    int ret = new_run(vif, PART_PAGE, 1, &run);
+    int ret = new_run(vif, WEIR_KEPT_PAGE, 1, &run);
     if (!ret) {
         vif->log = run;
         ret = dev->resume ? take_config(vif) : read_config(vif);
