@@ -43,9 +43,12 @@ kill_one() { # disk|net|devd|xenstored
         local p
         p=$(server devd)
         [ "${p:-0}" -gt 1 ] && kill -KILL "$p" || return 0
+    elif [ "$1" = xenstored ] && [ $SECONDS -lt $store_next ]; then
+        return 0 # it may die ten times a minute
     else
         sig KILL "$1" || return 0
     fi
+    [ "$1" != xenstored ] || store_next=$((SECONDS + 7))
     killed[$1]=$((killed[$1] + 1))
 }
 
@@ -172,7 +175,7 @@ tag=$(w --json info | jq -r .tag)
 until_ok 10 fetch || die "no service"
 loads_begin "${SOAK_CAP:-15}"
 echo "seed $SEED, $TIME s, kills of $KILLS"
-round=0 SECONDS=0
+round=0 SECONDS=0 store_next=0
 rounds $((TIME < 200 ? TIME / 4 : 50))
 all_out
 sleep 1
