@@ -102,6 +102,7 @@ helper = $(eval $(call helper_,$(strip $(1)),$(2),$(3),$(4)))
 # 77 skipped with the reason as last line, anything else failed
 script = $(eval TEST_SCRIPTS += $(1))
 
+include backends/common/crash.mk
 include ring/module.mk
 include xenbus/module.mk
 include hypervisor/module.mk

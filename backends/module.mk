@@ -10,7 +10,6 @@ LAUNCH_LIBS := weir-launch weir-back weir-hvclient weir-xshosted weir-xenbus \
 	weir-ring
 $(call lib,weir-launch,tests/e2e/launch.c tests/e2e/launch_dev.c)
 
-include backends/common/crash.mk
 include backends/xen/module.mk
 include backends/blk/module.mk
 include backends/net/module.mk

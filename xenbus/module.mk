@@ -22,6 +22,19 @@ $(call lib,weir-xsd,xenbus/server.c xenbus/server_ring.c)
 $(call prog,weir-xenstored,xenbus/xenstored.c xenbus/xenstored_domain.c,\
 	weir-xsd weir-store weir-xenbus weir-hvclient,$$(HVCLIENT_LIBS))
 
+# With points to die at (--crash-after N), and without the journal's commits.
+XS_STEPS := xenbus/journal.c xenbus/journal_open.c xenbus/server_ring.c
+$(call variant_prog,steps,weir-xenstored-steps,xenbus/xenstored.c \
+	xenbus/xenstored_domain.c $(XS_STEPS) backends/common/crash_point.c,\
+	weir-xsd weir-store weir-xenbus weir-hvclient,$$(HVCLIENT_LIBS))
+XS_CRASH := tests/unit/xs_crash.c tests/unit/xs_crash_guest.c $(XS_STEPS)
+$(call variant_prog,steps,test_xs_crash,tests/unit/test_xs_crash.c $(XS_CRASH),\
+	weir-xsd weir-store weir-xenbus weir-fakeport weir-ring,-lcmocka)
+$(call variant_prog,nologsteps,test_xs_crash_nolog,\
+	tests/unit/test_xs_crash_nolog.c $(XS_CRASH),\
+	weir-xsd weir-store weir-xenbus weir-fakeport weir-ring,-lcmocka)
+TESTS += $(B)/tests/test_xs_crash $(B)/tests/test_xs_crash_nolog
+
 XS_TEST_LIBS := weir-fakestore weir-xsd weir-store weir-xshosted weir-xenbus
 $(call lib,weir-fakestore,tests/unit/fake_store.c tests/unit/fake_xsd.c)
 $(call test,test_xs_fake,tests/unit/test_xs_fake.c,$(XS_TEST_LIBS) \

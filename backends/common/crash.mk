@@ -1,5 +1,5 @@
-# Test programs that die where a test wants them to, and programs without the
-# block log: the same sources with another flag, in folders of their own.
+# Test programs that die where a test wants them to, and programs without their
+# logs: the same sources with another flag, in folders of their own.
 # $(call variant,FOLDER,FLAG)
 define variant_
 $(B)/$(1)/%.o: %.c $(B)/flags
