@@ -171,7 +171,8 @@ struct weir_devd {
     uint64_t next_client;
     uint32_t next_seq;
     bool stopping, done;
-    uint64_t heart_ns; /* next heartbeat */
+    uint64_t heart_ns;    /* next heartbeat */
+    uint64_t xs_beat_ns;  /* and look at the registry */
     bool taken_over;      /* from a manager that was killed */
     uint64_t last_serial; /* of records */
     bool unrecorded;      /* weir-hv took the last one not */

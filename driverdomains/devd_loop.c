@@ -128,6 +128,7 @@ static void timers(struct weir_devd *d)
             }
     }
     weir_restart_timer(d, now);
+    weir_store_beat(d, now);
     weir_heart_timer(d, now);
 }
 

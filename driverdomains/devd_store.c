@@ -255,9 +255,13 @@ int weir_store_start(struct weir_devd *d)
 
 int weir_store_adopt(struct weir_devd *d, int listen_fd)
 {
+    struct weir_dom *dom = d->store;
+
     d->xs_listen = listen_fd;
-    if (d->store->exit_src.fd >= 0 && weir_store_serve(d) == 0)
+    if (dom->exit_src.fd >= 0 && !dead(dom) && weir_store_serve(d) == 0)
         return 0;
+    if (dom->exit_src.fd < 0 || dead(dom))
+        weir_store_end_unknown(d);
     return weir_store_back(d);
 }
 

@@ -12,6 +12,7 @@
 #define WEIR_DRIVERDOMAINS_DEVD_STORE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct weir_devd;
 struct weir_dom;
@@ -36,5 +37,9 @@ int weir_store_back(struct weir_devd *d);
 /* After a registry call: true when its connection broke and there is a new
  * one, so the call is to be done again. */
 bool weir_store_again(struct weir_devd *d);
+/* The program that weir-hv knows and the manager does not is killed. */
+void weir_store_end_unknown(struct weir_devd *d);
+/* Once a second: does it answer? */
+void weir_store_beat(struct weir_devd *d, uint64_t now);
 
 #endif

@@ -5,7 +5,7 @@
  * their rings meanwhile, ten seconds at most, so nobody else's work is done
  * before.
  */
-#include "driverdomains/devd.h"
+#include "driverdomains/devd_reg.h"
 #include "driverdomains/sandbox.h"
 #include "xenbus/socket.h"
 
@@ -14,12 +14,15 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define CLOSED_MS 200  /* its socket closes a moment before it is dead */
 #define KILL_MS   5000 /* from SIGKILL to its end, and till weir-hv says so */
 #define STEP_NS   500000
+#define BEAT_NS   1000000000ull
+#define UNSEEN_NS 300000000ull
 #define OUTAGE_NS 30000000000ull /* no attempt is begun after */
 
 static void nap(uint64_t ns)
@@ -59,7 +62,7 @@ static void end_program(struct weir_dom *dom, int trouble)
             weir_dom_death_reason(dom, status);
         return;
     }
-    alive = poll(&p, 1, CLOSED_MS) == 0;
+    alive = poll(&p, 1, trouble == -ETIMEDOUT ? 0 : CLOSED_MS) == 0;
     if (alive) {
         weir_sandbox_kill(p.fd);
         poll(&p, 1, KILL_MS);
@@ -138,6 +141,30 @@ static int wait_dead(struct weir_dom *dom)
     }
 }
 
+/* A program that a killed manager started last and told nobody of: weir-hv
+ * alone knows its number.  What it has for so long is no end it has yet to
+ * see, so that number is nobody else's. */
+void weir_store_end_unknown(struct weir_devd *d)
+{
+    struct weir_hv_dominfo info = {.pid = 0}, same = {.pid = 0};
+    uint64_t end = weir_devd_now() + UNSEEN_NS;
+    int fd;
+
+    do {
+        if (weir_hvctl_info(d->hv, WEIR_STORE_DOMID, &info) ||
+            info.state == WEIR_DOM_CRASHED)
+            return;
+        nap(STEP_NS);
+    } while (weir_devd_now() < end);
+    fd = info.pid > 0 ? (int)syscall(SYS_pidfd_open, info.pid, 0) : -1;
+    if (fd < 0)
+        return;
+    if (weir_hvctl_info(d->hv, WEIR_STORE_DOMID, &same) == 0 &&
+        same.pid == info.pid && same.state != WEIR_DOM_CRASHED)
+        weir_sandbox_kill(fd);
+    close(fd);
+}
+
 /* *final: another attempt would end alike. */
 static int attempt(struct weir_devd *d, bool *final)
 {
@@ -206,7 +233,7 @@ int weir_store_back(struct weir_devd *d)
     int rc = d->xs_open ? weir_xs_broken(&d->xs) : -ENOTCONN;
     bool final = false;
 
-    dom->revival.down_ns = begin;
+    dom->revival.down_ns = begin - (rc == -ETIMEDOUT ? d->xs.deadline_ns : 0);
     do {
         let_go(d, rc);
         rc = decide(dom, weir_devd_now(), &delay);
@@ -219,6 +246,17 @@ int weir_store_back(struct weir_devd *d)
         return give_up(d, rc);
     serves(d);
     return 0;
+}
+
+/* One that hangs must not be found by those that it keeps waiting. */
+void weir_store_beat(struct weir_devd *d, uint64_t now)
+{
+    uint64_t v;
+
+    if (!d->xs_open || now < d->xs_beat_ns)
+        return;
+    weir_reg_read_u64(d, "/local/domain/1", "domid", &v);
+    d->xs_beat_ns = weir_devd_now() + BEAT_NS;
 }
 
 bool weir_store_again(struct weir_devd *d)

@@ -4,7 +4,7 @@
  * which death is the last, and what is said.  Its programs are children that
  * sleep; weir-hv and the connection are played.
  */
-#include "driverdomains/devd.h"
+#include "driverdomains/devd_reg.h"
 #include "xenbus/socket.h"
 
 #include <errno.h>
@@ -124,6 +124,18 @@ int weir_store_serve(struct weir_devd *d)
     return rc;
 }
 
+/* It does not answer once it hangs. */
+int weir_reg_read_u64(struct weir_devd *d, const char *dir, const char *key,
+                      uint64_t *out)
+{
+    (void)dir;
+    (void)key;
+    (void)out;
+    rig.looks++;
+    d->xs.broken = -ETIMEDOUT;
+    return weir_store_again(d) ? 0 : -ETIMEDOUT;
+}
+
 static int begin(void **state)
 {
     (void)state;
@@ -191,6 +203,25 @@ static void a_live_one_that_does_not_serve_is_killed(void **state)
     assert_non_null(strstr(dom.revival.why, "did not serve"));
     assert_non_null(strstr(dom.revival.why, strerror(ETIMEDOUT)));
     assert_false(weir_store_again(&devd));
+}
+
+/* What nobody asks for a while hangs as well. */
+static void it_is_looked_at_once_a_second(void **state)
+{
+    uint64_t now = weir_devd_now();
+
+    (void)state;
+    program(false);
+    weir_store_beat(&devd, now);
+    assert_int_equal(rig.revives, 1);
+    assert_true(dom.revival.last_us >= devd.xs.deadline_ns / 1000);
+    weir_store_beat(&devd, weir_devd_now());
+    assert_int_equal(rig.revives, 1);
+    weir_store_beat(&devd, weir_devd_now() + 1100000000);
+    assert_int_equal(rig.revives, 2);
+    devd.xs_open = false;
+    weir_store_beat(&devd, weir_devd_now() + 3000000000);
+    assert_int_equal(rig.revives, 2);
 }
 
 static void one_that_dies_on_its_way_is_followed_too(void **state)
@@ -279,6 +310,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(a_dead_one_is_followed),
         T(a_live_one_that_does_not_serve_is_killed),
+        T(it_is_looked_at_once_a_second),
         T(one_that_dies_on_its_way_is_followed_too),
         T(not_for_ever),
         T(the_limit_is_of_a_time),
