@@ -3,8 +3,8 @@
  * The control socket: a client sends whatever the input says.  weir-hv answers
  * or hangs up, and stays whole.  Also: what decodes encodes to the same bytes.
  *
- * Input: records of 1 byte (bit 0: leave the header as it is), 1 byte length,
- * bytes.
+ * Input: records of 1 byte (bit 0: leave the header as it is; the others: so
+ * many descriptors go with it), 1 byte length, bytes.
  */
 #include "hypervisor/client/codec_client.h"
 #include "hypervisor/ctl.h"
@@ -16,6 +16,15 @@
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* What is open: nothing may be added by an input. */
+static int lowest_free(void)
+{
+    int fd = dup(0);
+
+    close(fd);
+    return fd;
+}
 
 static void codec(const uint8_t *p, size_t len)
 {
@@ -33,6 +42,31 @@ static void codec(const uint8_t *p, size_t len)
         if (memcmp(again, p, 4) || memcmp(again + 8, p + 8, 16))
             abort();
     }
+}
+
+#define FDS_MAX 20 /* more than are taken */
+
+static bool send_with(int fd, uint8_t *msg, size_t len, unsigned nfds)
+{
+    static int some[FDS_MAX]; /* descriptor 0 */
+    union {
+        struct cmsghdr align;
+        char room[CMSG_SPACE(sizeof(some))];
+    } ctl = {.room = {0}};
+    struct iovec iov = {msg, len};
+    struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+
+    if (nfds > FDS_MAX)
+        nfds = FDS_MAX;
+    if (nfds) {
+        mh.msg_control = &ctl;
+        mh.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+        ctl.align.cmsg_level = SOL_SOCKET;
+        ctl.align.cmsg_type = SCM_RIGHTS;
+        ctl.align.cmsg_len = CMSG_LEN(nfds * sizeof(int));
+        memcpy(CMSG_DATA(&ctl.align), some, nfds * sizeof(int));
+    }
+    return sendmsg(fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 static void play(struct hv_ctl *c, int fd, uint8_t how, const uint8_t *p,
@@ -56,7 +90,7 @@ static void play(struct hv_ctl *c, int fd, uint8_t how, const uint8_t *p,
                               &how_to);
         return;
     }
-    if (len == 0 || send(fd, msg, len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+    if (len == 0 || !send_with(fd, msg, len, how >> 1))
         return;
     hv_ctl_serve(c, 0);
     while (recv(fd, reply, sizeof(reply), MSG_DONTWAIT) > 0)
@@ -67,10 +101,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct hv_ctl c;
     struct hv_domain *d;
-    int dom, sv[2];
+    int dom, sv[2], before;
 
     memset(&c, 0, sizeof(c));
     c.m = fake_machine();
+    before = lowest_free();
     hv_stash_init(&c.stash, 40);
     for (int i = 1; i < HV_CTL_CONNS; i++)
         c.conn[i].fd = -1;
@@ -89,8 +124,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(sv[1]);
     if (c.conn[0].fd >= 0)
         close(c.conn[0].fd);
+    if (c.stash.fds > c.stash.max_fds || c.stash.n > c.stash.fds)
+        abort();
     hv_stash_fini(&c.stash);
     fake_end(d, dom);
     fake_check_empty();
+    if (lowest_free() != before)
+        abort();
     return 0;
 }
