@@ -18,7 +18,7 @@ host >"$dir/host"
 watch_begin "/local/domain/$(info net domid)/backend" "/local/domain/$(info disk domid)/backend" \
     "/local/domain/$(info web domid)/device"
 
-curl -sS --noproxy '*' --max-time 60 --limit-rate 8M -o "$dir/got" "http://$IP/large" &
+curl -sS --noproxy '*' --max-time 60 --limit-rate 4M -o "$dir/got" "http://$IP/large" &
 load=$!
 ping -q -i 0.05 -W 2 -c 80 "$IP" >"$dir/ping" &
 pinging=$!

@@ -17,7 +17,7 @@ head -c 100663296 /dev/urandom >"$dir/disk.img"
 want=$(gzip -1 -c "$dir/disk.img" | tail -c 8 | od -An -tu4 | awk '{ print $1 }')
 cli_cfg example 'name="example"' 'type="pvh"' "kernel='$B/guests/example.elf'" memory=16 \
     "extra='ip=$IP write'" "vif=['bridge=br0']" \
-    "disk=['format=raw,vdev=xvda,access=rw,bps=12M,target=$dir/disk.img']"
+    "disk=['format=raw,vdev=xvda,access=rw,bps=8M,target=$dir/disk.img']"
 create example
 begun() { w --json block-list example | jq -e '.[0].frontend_state == "Connected"' >/dev/null; }
 until_ok 20 begun || die "it does not read: $(w block-list)"
