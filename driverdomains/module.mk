@@ -13,6 +13,11 @@ DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
 $(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-vmload weir-back weir-nethost \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
 
+# With points to die at: WEIR_CRASH_AT=n is the last one.
+$(call variant_prog,steps,weir-devd-steps,$(DEVD_SOURCES) \
+	backends/common/crash_point.c,weir-dd weir-vmload weir-back weir-nethost \
+	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
+
 CLI_SOURCES := $(addprefix driverdomains/,cli_main.c cli_call.c cli_json.c \
 	cli_create.c cli_list.c cli_stats.c cli_device.c cli_up.c \
 	cli_console.c cli_top.c cli_store.c config_load.c config_keys.c \
@@ -27,8 +32,10 @@ UNIT_FILES += driverdomains/weir-hv.service.in driverdomains/weir-devd.service.i
 DD_CONFIG := $(addprefix driverdomains/,config_value.c config_rate.c \
 	config_device.c config_scan.c)
 DD_CODEC := driverdomains/devctl.c driverdomains/devctl_fields.c
-FUZZERS += devctl config
+FUZZERS += devctl config devd_record
 FUZZ_SRC_devctl := $(DD_CODEC) driverdomains/config_value.c
+FUZZ_SRC_devd_record := $(DD_CODEC) driverdomains/config_value.c \
+	driverdomains/devd_record.c
 FUZZ_SRC_config := $(DD_CONFIG)
 
 $(call test,test_dd_config,tests/unit/test_dd_config.c \
@@ -37,6 +44,8 @@ $(call test,test_dd_config,tests/unit/test_dd_config.c \
 	driverdomains/config_disk.c,weir-dd,\
 	-lxlutil -lxenlight)
 $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
+$(call test,test_dd_record,tests/unit/test_dd_record.c \
+	driverdomains/devd_record.c,weir-dd)
 $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 $(call test,test_dd_revive,tests/unit/test_dd_revive.c,weir-dd)
