@@ -81,30 +81,32 @@ static void died(struct xc *x)
         left = 1 + xc_random(x, (uint32_t)x->c->every);
 }
 
-/* Until one lives: they may die while they take over. */
-static void succeed(struct xc *x)
+/* Until one lives: they may die while they take over.  Nothing of this frame
+ * is relied on behind a longjmp. */
+static __attribute__((noinline)) void succeed(void)
 {
     do {
-        died(x);
-        weir_fake_domain_revive(x->store);
+        died(the);
+        weir_fake_domain_revive(the->store);
         armed = true;
     } while (setjmp(death) != 0);
-    start(x, true);
+    start(the, true);
     armed = false;
 }
 
-static void turn(struct xc *x)
+static __attribute__((noinline)) void turn(void)
 {
     if (setjmp(death) == 0) {
         armed = true;
-        XC_CHECK(!weir_xsd_turn(x->xsd, 0), "turn");
+        XC_CHECK(!weir_xsd_turn(the->xsd, 0), "turn");
         armed = false;
     } else {
-        succeed(x);
+        succeed();
     }
 }
 
-static int admin_once(struct xc *x, uint32_t type, const void *p, size_t len)
+static __attribute__((noinline)) int admin_once(struct xc *x, uint32_t type,
+                                                const void *p, size_t len)
 {
     static uint8_t out[1u << 16];
     struct weir_xs_header h = {.type = type, .req_id = 1, .len = (uint32_t)len};
@@ -125,14 +127,25 @@ static int admin_once(struct xc *x, uint32_t type, const void *p, size_t len)
                : 0;
 }
 
-int xc_admin(struct xc *x, uint32_t type, const void *p, size_t len)
-{
-    volatile int r = 0;
+static struct {
+    uint32_t type;
+    const void *p;
+    size_t len;
+} ask;
 
-    if (setjmp(death) != 0)
-        succeed(x);
+__attribute__((noinline)) int xc_admin(struct xc *x, uint32_t type,
+                                       const void *p, size_t len)
+{
+    int r;
+
+    (void)x;
+    ask.type = type;
+    ask.p = p;
+    ask.len = len;
+    while (setjmp(death) != 0)
+        succeed();
     armed = true;
-    r = admin_once(x, type, p, len);
+    r = admin_once(the, ask.type, ask.p, ask.len);
     armed = false;
     return r;
 }
@@ -261,7 +274,7 @@ static void talk(struct xc *x)
         }
         if (xc_random(x, 10) == 0 && busy)
             third(x);
-        turn(x);
+        turn();
         idle = moved ? 0 : idle + 1;
         if (!busy && idle > 20)
             return;
