@@ -57,7 +57,7 @@ $(call test,hv_revive_races,tests/e2e/hv_revive_races.c $(HV_DRIVER),weir-hvclie
 $(call test,hv_storm,tests/e2e/hv_storm.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call test,hv_hostile,tests/e2e/hv_hostile.c $(HV_DRIVER),weir-hvclient,$(HVCLIENT_LIBS))
 $(call script,tests/e2e/hv_program.sh)
-THREAD_TESTS += hv_grants hv_grant_ends hv_domains hv_events hv_revive hv_revive_misuse hv_revive_races hv_storm hv_hostile test_hv_channels test_hv_held
+THREAD_TESTS += hv_grants hv_grant_ends hv_domains hv_events hv_revive hv_revive_misuse hv_revive_races hv_storm hv_hostile test_hv_channels test_hv_held test_hv_stash
 $(addprefix $(B)/tests/,hv_grants hv_grant_ends hv_domains hv_events hv_revive \
 	hv_revive_misuse hv_revive_races hv_storm hv_hostile): | $(B)/bin/weir-hv \
 	$(B)/tests/hv_puppet
