@@ -172,6 +172,22 @@ lab_ext4() {
 
 # ---- the machine -----------------------------------------------------------
 
+# What a machine that came to nothing is busy with: the stacks of processors and
+# of blocked tasks by its kernel's SysRq, in console.log, if it still hears keys;
+# then the processors' registers and local APICs, in monitor.log.  An interrupt
+# that was sent and is neither pending nor in service there got lost.
+lab_tell() {
+    local what
+    {
+        for what in "sendkey alt-sysrq-w" "sendkey alt-sysrq-l" \
+            "info registers -a" "info lapic 0" "info lapic 1"; do
+            echo "$what"
+            sleep 1
+        done
+    } | timeout 10 tee "$lab_dir/monitor.in" >/dev/null
+    timeout 2 cat "$lab_dir/monitor.out" | tr -d '\r' >"$lab_dir/monitor.log"
+}
+
 # A machine that lives says a result now and then; LAB_STALL (600) seconds
 # without one, or a kernel that says that it hangs, are its end.  SECONDS are the
 # most it may take.  LAB_UNTIL, a time as date +%s gives it, ends a lab as
@@ -198,6 +214,7 @@ lab_watch() {
             continue
         fi
         lab_cut=1
+        tail -n 1 "$lab_results" | grep -q '^SKIP' || lab_tell
         kill -9 "$lab_pid" 2>/dev/null
         return
     done
@@ -209,11 +226,14 @@ lab_boot() {
     local seconds=$1 rc from=$SECONDS
     shift
     lab_cut=
+    rm -f "$lab_dir"/monitor.*
+    mkfifo "$lab_dir/monitor.in" "$lab_dir/monitor.out" || exit 1
     tail -n +1 -f "$lab_results" &
     lab_tail=$!
     # It does not outlive this script, whatever ends that.
-    setpriv --pdeathsig KILL qemu-system-x86_64 -display none -monitor none \
-        -nodefaults -no-reboot -serial "file:$lab_console" \
+    setpriv --pdeathsig KILL qemu-system-x86_64 -display none -nodefaults \
+        -no-reboot -chardev "pipe,id=monitor,path=$lab_dir/monitor" \
+        -mon chardev=monitor -serial "file:$lab_console" \
         -serial "file:$lab_results" "$@" </dev/null 2>"$lab_dir/qemu.log" &
     lab_pid=$!
     lab_watch "$seconds"
@@ -239,7 +259,8 @@ lab_linux() {
     shift 2
     lab_boot "$seconds" -accel tcg,thread=multi -kernel "$lab_vmlinuz" \
         -initrd "$root.cpio.gz" \
-        -append "console=ttyS0 panic=-1 loglevel=5 ${LAB_APPEND:-}" "$@"
+        -append "console=ttyS0 panic=-1 loglevel=5 sysrq_always_enabled=1 \
+softlockup_all_cpu_backtrace=1 ${LAB_APPEND:-}" "$@"
 }
 
 # Results found out on the host: lab_result PASS|FAIL|SKIP NAME
@@ -267,6 +288,8 @@ lab_end() {
     if [ "$f" != 0 ]; then
         echo "-- the end of $lab_console"
         tr -d '\r' <"$lab_console" | tail -n "${LAB_TAIL:-60}"
+        [ ! -f "$lab_dir/monitor.log" ] ||
+            grep -E '^CPU#|RIP=|^dumping|^I[RS]R' "$lab_dir/monitor.log"
         echo "-- failed, see $lab_dir/*.log"
         grep '^FAIL ' "$lab_dir/all.log"
     fi
