@@ -158,6 +158,7 @@ struct weir_devd {
     struct weir_source listen_src, signal_src, hv_src, xs_src;
     struct weir_hvctl *hv, *hv_events;
     struct weir_xs xs;
+    struct weir_xs_transport xs_line; /* its way to the registry */
     bool xs_open;
     bool xs_stale;          /* events were lost: all states are to be read */
     bool greeted;           /* the registry has the manager's own nodes */

@@ -137,6 +137,33 @@ static int wait_sealed(struct weir_devd *d, struct weir_dom *dom, uint64_t end)
     return -ETIMEDOUT;
 }
 
+/* As a socket does; but a connection that is in the queue when the program dies
+ * stays there, unanswered. */
+static int wait_alive(struct weir_xs *xs, bool sending, uint64_t timeout_ns)
+{
+    const struct weir_dom *dom = xs->context;
+    struct pollfd p[2] = {
+        {.fd = xs->fd, .events = (short)(POLLIN | (sending ? POLLOUT : 0))},
+        {.fd = dom->exit_src.fd, .events = POLLIN},
+    };
+
+    if (poll(p, 2, (int)(timeout_ns / 1000000 + 1)) < 0 && errno != EINTR)
+        return -errno;
+    return p[1].revents && !p[0].revents ? -ECHILD : 0;
+}
+
+static int open_line(struct weir_devd *d, struct weir_dom *dom, int fd)
+{
+    int rc = weir_xs_open_fd(&d->xs, fd, NULL);
+
+    d->xs_line = *d->xs.transport;
+    d->xs_line.wait = wait_alive;
+    d->xs.transport = &d->xs_line;
+    d->xs.context = dom;
+    d->xs.deadline_ns = CALL_NS;
+    return rc;
+}
+
 /* Never for long: with the queue full of others a program that dies now would
  * be waited for in vain. */
 static int dial(struct weir_devd *d, struct weir_dom *dom, uint64_t end)
@@ -155,10 +182,9 @@ static int dial(struct weir_devd *d, struct weir_dom *dom, uint64_t end)
             rc = -ETIMEDOUT;
     }
     if (rc == 0)
-        rc = weir_xs_open_fd(&d->xs, fd, NULL);
+        rc = open_line(d, dom, fd);
     else if (fd >= 0)
         close(fd);
-    d->xs.deadline_ns = CALL_NS;
     return rc;
 }
 

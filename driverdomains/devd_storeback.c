@@ -21,6 +21,7 @@
 #define CLOSED_MS 200  /* its socket closes a moment before it is dead */
 #define KILL_MS   5000 /* from SIGKILL to its end, and till weir-hv says so */
 #define STEP_NS   500000
+#define DELAY_NS  500000000ull /* at most: domains wait ten seconds */
 #define BEAT_NS   1000000000ull
 #define UNSEEN_NS 300000000ull
 #define OUTAGE_NS 30000000000ull /* no attempt is begun after */
@@ -106,6 +107,8 @@ static int decide(struct weir_dom *dom, uint64_t now, uint64_t *delay)
     int rc = weir_restart_decide(&r->history, &rule, now,
                                  r->served_ns ? now - r->served_ns : 0, delay);
 
+    if (*delay > DELAY_NS)
+        *delay = DELAY_NS;
     r->served_ns = 0;
     if (rc) {
         snprintf(dom->reason, sizeof(dom->reason),
@@ -229,7 +232,7 @@ static int give_up(struct weir_devd *d, int rc)
 int weir_store_back(struct weir_devd *d)
 {
     struct weir_dom *dom = d->store;
-    uint64_t delay, begin = weir_devd_now();
+    uint64_t delay = 0, begin = weir_devd_now();
     int rc = d->xs_open ? weir_xs_broken(&d->xs) : -ENOTCONN;
     bool final = false;
 
