@@ -43,6 +43,8 @@ void weir_cgroups_remove(const struct weir_cgroups *g);
 /* Kills what runs in the domains' groups and waits for its end; 0, or a process
  * that does not end. */
 pid_t weir_cgroups_kill(const struct weir_cgroups *g);
+/* Of one domain: what is in its group ends, and is waited for. */
+void weir_cgroup_kill(const struct weir_cgroups *g, const char *name);
 
 /* Group of one domain.  *v2_fd: directory for CLONE_INTO_CGROUP, or -1 with
  * version 1, where weir_cgroup_enter does it. */

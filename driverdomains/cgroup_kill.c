@@ -64,6 +64,18 @@ static pid_t kill_group(const char *group)
     return n > 0 ? pid[0] : 0;
 }
 
+void weir_cgroup_kill(const struct weir_cgroups *g, const char *name)
+{
+    char path[WEIR_CGROUP_PATH + 64];
+
+    for (int i = 0; i < (g->v2 ? 1 : WEIR_CG_COUNT); i++) {
+        if (!g->base[i][0])
+            continue;
+        snprintf(path, sizeof(path), "%s/%.60s", g->base[i], name);
+        kill_group(path);
+    }
+}
+
 pid_t weir_cgroups_kill(const struct weir_cgroups *g)
 {
     pid_t left = 0;

@@ -176,6 +176,7 @@ struct weir_devd {
     uint64_t xs_beat_ns;  /* and look at the registry */
     bool taken_over;      /* from a manager that was killed */
     uint64_t last_serial; /* of records */
+    uint64_t synced_ns;   /* when all were as they are */
     bool unrecorded;      /* weir-hv took the last one not */
     int exit_code;
     struct weir_waiter downer;

@@ -344,6 +344,8 @@ void weir_dev_go_on(struct weir_dev *dev)
     }
     switch (dev->phase) {
     case WEIR_DEV_ATTACHING:
+        if (dev->vm_backend && weir_dev_back_changed(dev))
+            break;
         /* Its guest's start is taken back, and all of its devices then. */
         if (dev->frontend->phase == WEIR_PHASE_RUNNING)
             weir_dev_detach(dev, true, 0);

@@ -17,6 +17,8 @@
 #define TICK_MS     1000
 #define LOG_BURST   1000u
 #define LOG_STEP_NS 200000000ull /* a line more each */
+/* A line of a domain changes nothing; what else did may wait so long. */
+#define SYNC_NS 1000000u
 
 uint64_t weir_devd_now(void)
 {
@@ -190,6 +192,7 @@ void weir_devd_loop(struct weir_devd *d)
         struct epoll_event ev;
         int ms = more ? 0 : d->stopping ? 20 : wait_ms(d);
         int n = epoll_wait(d->epoll_fd, &ev, 1, ms);
+        bool logged = false;
 
         if (n < 0 && errno != EINTR) {
             weir_devd_log("epoll_wait: %s", strerror(errno));
@@ -199,12 +202,14 @@ void weir_devd_loop(struct weir_devd *d)
         if (n == 1) {
             struct weir_source *s = ev.data.ptr;
 
+            logged = s->ready == weir_dom_log_ready;
             s->ready(s, ev.events);
         }
         more = weir_reg_events(d);
         timers(d);
         if (d->stopping)
             stop_step(d);
-        weir_record_sync(d);
+        if (!logged || weir_devd_now() > d->synced_ns + SYNC_NS)
+            weir_record_sync(d);
     }
 }

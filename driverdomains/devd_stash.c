@@ -258,4 +258,5 @@ void weir_record_sync(struct weir_devd *d)
         weir_record_dom(m);
     for (struct weir_restart *r = d->restarts; r; r = r->next)
         weir_record_restart(d, r);
+    d->synced_ns = weir_devd_now();
 }

@@ -74,6 +74,18 @@ static void find_program(struct weir_dom *dom,
     dom->pid = info->pid;
 }
 
+/* It has none that is known, so none may be left; one that weir-hv never heard
+ * of dies with its manager, but takes a moment. */
+static void end_strays(struct weir_dom *dom)
+{
+    char group[64];
+
+    if (dom->exit_src.fd >= 0 || weir_dom_is_vm(dom))
+        return;
+    snprintf(group, sizeof(group), "%u-%.50s", dom->domid, dom->cfg.name);
+    weir_cgroup_kill(&dom->devd->cgroups, group);
+}
+
 static bool has_ended(const struct weir_dom *dom,
                       const struct weir_hv_dominfo *info)
 {
@@ -108,6 +120,7 @@ static void go_on(struct weir_takeover *t, struct weir_dom *dom)
         find_program(dom, &info);
         t->ended += has_ended(dom, &info);
     }
+    end_strays(dom);
     switch (dom->phase) {
     case WEIR_PHASE_STARTING:
         weir_dom_fail(dom, "name", "the device manager died while it started");
