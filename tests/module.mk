@@ -17,6 +17,7 @@ include tests/guests/tiny/module.mk
 include tests/guests/fuzzguest/module.mk
 include tests/e2e/vm.mk
 include tests/e2e/hostile.mk
+include tests/e2e/exhaust.mk
 include tests/crash/module.mk
 include tests/lab/module.mk
 

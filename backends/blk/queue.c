@@ -48,19 +48,23 @@ static void make_room(struct weir_blk_queue *q)
     weir_blk_grants_shrink(q->grants, WEIR_BLK_SHRINK);
 }
 
+/* One by one: a large request that finds no room must not leave small ones
+ * without any.  New ones wait meanwhile, so that in the end it is alone. */
 static int again(struct weir_blk_queue *q)
 {
-    struct weir_blk_slot *batch[WEIR_BLK_BATCH];
     unsigned n = 0;
 
     if (!q->retry_due || q->retry.head == NULL)
         return 0;
     q->retry_due = false;
-    while (n < WEIR_BLK_BATCH && q->retry.head != NULL) {
-        batch[n++] = weir_blk_pop(&q->retry);
+    for (struct weir_blk_slot *s = q->retry.head; s != NULL; s = s->next)
+        n++;
+    while (n-- > 0) {
+        struct weir_blk_slot *s = weir_blk_pop(&q->retry);
+
         q->queued--;
+        weir_blk_queue_batch(q, &s, 1);
     }
-    weir_blk_queue_batch(q, batch, n);
     return 0; /* only a response counts as work: see qthread.h */
 }
 

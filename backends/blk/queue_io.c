@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ASK_NS        1000000 /* between two calls for others' idle pages */
+#define ASK_NS        1000000 /* before and between calls for others' idle pages */
 #define LOG_PERIOD_NS 1000000000u
 #define LOG_LINES     5 /* of a queue, in a period; all are counted */
 
@@ -115,13 +115,10 @@ static void refuse(struct weir_blk_queue *q, struct weir_blk_slot *s)
     weir_blk_queue_finish(q, s, -EINVAL);
 }
 
-/* Own idle pages first, then those of all queues: the quota is one. */
-static void ask_for_room(struct weir_blk_queue *q)
+/* The quota is one for all queues: what idles in others is asked for too. */
+static void ask_others(struct weir_blk_queue *q, uint64_t now)
 {
-    uint64_t now = q->port->ops->now_ns(q->port);
-
-    if (weir_blk_grants_shrink(q->grants, WEIR_BLK_SHRINK) > 0 ||
-        q->thread == NULL || now - q->asked_ns < ASK_NS)
+    if (q->thread == NULL || now - q->asked_ns < ASK_NS)
         return;
     q->asked_ns = now;
     q->shortages_seen = weir_fetch_add32(q->shortages, 1) + 1;
@@ -141,6 +138,8 @@ static void wait_for_room(struct weir_blk_queue *q, struct weir_blk_slot *s)
         weir_blk_queue_finish(q, s, -ENOBUFS);
         return;
     }
+    if (now > s->short_since && now - s->short_since >= ASK_NS)
+        ask_others(q, now); /* own idle pages were not enough */
     weir_blk_push_back(&q->retry, s);
     q->queued++;
     q->retry_due = false;
@@ -315,7 +314,7 @@ void weir_blk_queue_batch(struct weir_blk_queue *q, struct weir_blk_slot **s,
         }
     }
     if (shortage)
-        ask_for_room(q);
+        weir_blk_grants_shrink(q->grants, WEIR_BLK_SHRINK);
     weir_blk_queue_submit(q);
 }
 

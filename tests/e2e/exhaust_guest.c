@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A guest that uses its resources up when told, and works with its disk all
+ * the time: it writes, reads back and compares.  Node device/order holds
+ * "NUMBER WORD [ARGUMENT]"; the answer is in device/done, "NUMBER RESULT",
+ * padded, so that its bytes are the same and no quota forbids it:
+ *
+ *   take WHAT [N]  grants, ports, frames, nodes, watches, transactions, memory
+ *                  until it is refused, or N: "COUNT ERROR"
+ *   give           everything back: "0 Success"
+ *   wait N         asks to be told when N grant references are free; "waits"
+ *                  says whether it still waits: "1 Success"
+ *   open I, close  another disk, the I-th of the guest; all of them: "0 ERROR"
+ *   rest N         reads into N pages, which the backend may keep mapped, then
+ *                  no I/O until "work", which gives the pages back
+ *
+ * device/ios counts; device/stop ends it.  Exit 1: its disk failed or lied.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "frontends/blk/blkfront.h"
+#include "tests/e2e/hostile_dom.h"
+#include "xenbus/client_call.h"
+
+#define PAGES  8
+#define IO_NS  40000000000u
+#define LOOK   16 /* I/Os between two looks at the orders */
+#define HELD   70000
+#define ANSWER 40
+#define MORE   16
+
+static struct hostile h = {.attack = "exhaust"};
+static struct weir_front_bus bus;
+static struct weir_blkfront *disk, *more[MORE];
+static uint8_t *data;
+static void *rested; /* pages of "rest"; NULL: at work */
+
+static enum { NOTHING, GRANTS, PORTS, FRAMES, NODES, WATCHES, TXS } what;
+static uint32_t held[HELD];
+static void *page[HELD];
+static unsigned nheld;
+static struct weir_gnttab_waiter waiter;
+static volatile bool waiting;
+
+static int io_status;
+static bool io_over;
+
+static void done(struct weir_blkfront_io *io, int status)
+{
+    (void)io;
+    io_status = status;
+    io_over = true;
+}
+
+static void transfer(enum weir_blkfront_op op, uint64_t sector, void *at,
+                     size_t len)
+{
+    struct weir_blkfront_vec vec = {at, len};
+    struct weir_blkfront_io io = {
+        .op = op, .sector = sector, .vec = &vec, .nvec = 1, .done = done};
+    uint64_t end = hostile_ms(&h) + IO_NS / 1000000;
+    int err;
+
+    io_over = false;
+    err = weir_blkfront_submit(disk, 0, &io);
+    HOSTILE_CHECK(&h, err == 0, "submit: %s", strerror(-err));
+    while (!io_over) {
+        err = weir_blkfront_wait(disk, 0, 1000000000u);
+        HOSTILE_CHECK(&h, err >= 0, "disk: %s", strerror(-err));
+        HOSTILE_CHECK(&h, hostile_ms(&h) < end, "an I/O takes 40 s");
+    }
+    HOSTILE_CHECK(&h, io_status == 0, "operation %d at %llu: %s", op,
+                  (unsigned long long)sector, strerror(-io_status));
+}
+
+static void fill(uint8_t *p, size_t len, uint64_t seed)
+{
+    for (size_t i = 0; i < len; i += 8) {
+        uint64_t v = (seed + i) * 0x9e3779b97f4a7c15u;
+
+        memcpy(p + i, &v, 8);
+    }
+}
+
+static void work(uint64_t i)
+{
+    static uint8_t want[PAGES * WEIR_PAGE_SIZE];
+    size_t len = (1 + i % PAGES) * WEIR_PAGE_SIZE;
+    struct weir_blkfront_info info;
+    uint64_t sector;
+
+    weir_blkfront_get_info(disk, &info);
+    sector = i * 8191 % (info.sectors - PAGES * 8);
+    fill(want, len, i);
+    memcpy(data, want, len);
+    transfer(WEIR_BLKFRONT_WRITE, sector, data, len);
+    memset(data, 0, len);
+    transfer(WEIR_BLKFRONT_READ, sector, data, len);
+    HOSTILE_CHECK(&h, memcmp(data, want, len) == 0,
+                  "sector %llu is not what was written",
+                  (unsigned long long)sector);
+}
+
+/* ---- what is used up ---- */
+
+static int take_grant(void)
+{
+    grant_ref_t ref;
+    int err = weir_gnttab_grant(&h.gnttab, 0, page[0], true, &ref);
+
+    held[nheld] = ref;
+    return err;
+}
+
+static int take_node(const char *prefix, size_t len)
+{
+    static const char value[1024] = {"x"};
+    char path[64];
+
+    snprintf(path, sizeof(path), "device/%s%u", prefix, nheld);
+    return weir_xs_write(&bus.xs, 0, path, value, len);
+}
+
+static int take_watch(void)
+{
+    char token[16];
+
+    snprintf(token, sizeof(token), "w%u", nheld);
+    return weir_xs_watch(&bus.xs, "device/order", token);
+}
+
+static int take_one(const char *word)
+{
+    if (strcmp(word, "grants") == 0) {
+        what = GRANTS;
+        return take_grant();
+    }
+    if (strcmp(word, "ports") == 0) {
+        what = PORTS;
+        return h.port->ops->evtchn_alloc(h.port, 0, &held[nheld]);
+    }
+    if (strcmp(word, "frames") == 0) {
+        what = FRAMES;
+        return h.port->ops->alloc_pages(h.port, 1, &page[nheld]);
+    }
+    if (strcmp(word, "watches") == 0) {
+        what = WATCHES;
+        return take_watch();
+    }
+    if (strcmp(word, "transactions") == 0) {
+        what = TXS;
+        return weir_xs_transaction_start(&bus.xs, &held[nheld]);
+    }
+    what = NODES;
+    return take_node(word, strcmp(word, "memory") == 0 ? 1024 : 1);
+}
+
+static void give_one(const char *word)
+{
+    char path[64];
+
+    switch (what) {
+    case GRANTS:
+        HOSTILE_CHECK(&h, weir_gnttab_end(&h.gnttab, held[nheld]) == 0,
+                      "a grant nobody uses");
+        break;
+    case PORTS:
+        h.port->ops->evtchn_close(h.port, held[nheld]);
+        break;
+    case FRAMES:
+        h.port->ops->free_pages(h.port, page[nheld], 1);
+        break;
+    case NODES:
+        snprintf(path, sizeof(path), "device/%s%u", word, nheld);
+        weir_xs_rm(&bus.xs, 0, path);
+        break;
+    case WATCHES:
+        snprintf(path, sizeof(path), "w%u", nheld);
+        weir_xs_unwatch(&bus.xs, "device/order", path);
+        break;
+    case TXS:
+        weir_xs_transaction_end(&bus.xs, held[nheld], false);
+        break;
+    case NOTHING:
+        break;
+    }
+}
+
+static void ready(struct weir_gnttab_waiter *w)
+{
+    (void)w;
+    waiting = false;
+}
+
+static char taken[16];
+
+static int take(const char *word, unsigned most)
+{
+    int err = 0;
+
+    snprintf(taken, sizeof(taken), "%s", word);
+    if (strcmp(word, "grants") == 0 && page[0] == NULL)
+        page[0] = hostile_pages(&h, 1);
+    while (nheld < HELD && nheld < most && (err = take_one(word)) == 0) {
+        nheld++;
+        if (nheld % LOOK == 0 && what != FRAMES)
+            work(nheld); /* the load goes on meanwhile */
+    }
+    return err;
+}
+
+static void give(void)
+{
+    bool grants = what == GRANTS;
+
+    while (nheld > 0) {
+        nheld--;
+        give_one(taken);
+        if (nheld % LOOK == 0)
+            work(nheld);
+    }
+    if (grants) {
+        h.port->ops->free_pages(h.port, page[0], 1);
+        page[0] = NULL;
+    }
+    what = NOTHING;
+}
+
+static void close_more(void)
+{
+    for (unsigned i = 0; i < MORE; i++) {
+        if (more[i] != NULL)
+            weir_blkfront_close(more[i]);
+        more[i] = NULL;
+    }
+}
+
+/* Small: each page of it counts here. */
+static int open_one(unsigned index, struct weir_blkfront **out)
+{
+    const struct weir_blkfront_config cfg = {
+        .poll_bus = true, .bounce_pages = 8, .big_requests = 2};
+
+    return weir_blkfront_open(&bus, index, &cfg, out);
+}
+
+static int open_more(unsigned index)
+{
+    if (index == 0 || index >= MORE || more[index] != NULL)
+        return -WEIR_EINVAL;
+    return open_one(index, &more[index]);
+}
+
+static void open_first(void)
+{
+    void *room;
+    int err = open_one(0, &disk);
+
+    HOSTILE_CHECK(&h, err == 0, "disk: %s", strerror(-err));
+    HOSTILE_CHECK(&h, weir_blkfront_alloc(disk, PAGES, &room) == 0, "memory");
+    data = room;
+}
+
+static int rest(unsigned pages)
+{
+    int err = rested != NULL ? -WEIR_EBUSY
+                             : weir_blkfront_alloc(disk, pages, &rested);
+
+    for (unsigned i = 0; err == 0 && i < pages; i++)
+        transfer(WEIR_BLKFRONT_READ, 0, (uint8_t *)rested + i * WEIR_PAGE_SIZE,
+                 WEIR_PAGE_SIZE);
+    return err;
+}
+
+static void obey(const char *word, unsigned arg, const char *text, char *answer)
+{
+    unsigned count = 0;
+    int err = 0;
+
+    if (strcmp(word, "take") == 0) {
+        err = take(text, arg);
+        count = nheld;
+    } else if (strcmp(word, "give") == 0) {
+        give();
+    } else if (strcmp(word, "wait") == 0) {
+        waiter.want = (uint32_t)strtoul(text, NULL, 10);
+        waiter.ready = ready;
+        waiting = true;
+        if (!weir_gnttab_wait(&h.gnttab, &waiter))
+            waiting = false;
+        count = waiting;
+    } else if (strcmp(word, "waits") == 0) {
+        count = waiting;
+    } else if (strcmp(word, "open") == 0) {
+        err = open_more((unsigned)strtoul(text, NULL, 10));
+    } else if (strcmp(word, "close") == 0) {
+        close_more();
+    } else if (strcmp(word, "rest") == 0) {
+        err = rest((unsigned)strtoul(text, NULL, 10));
+    } else if (strcmp(word, "work") == 0) {
+        if (rested != NULL)
+            weir_blkfront_free(disk, rested);
+        rested = NULL;
+    } else {
+        err = -WEIR_EINVAL;
+    }
+    snprintf(answer, ANSWER, "%u %s", count, strerror(-err));
+}
+
+/* False: it is to end. */
+static bool look(uint64_t ios)
+{
+    static char last[16] = "0";
+    char order[80], seq[16] = "", word[16] = "", text[16] = "";
+    char answer[ANSWER], reply[ANSWER + 24];
+    unsigned arg = HELD;
+    uint64_t v;
+
+    snprintf(reply, sizeof(reply), "%012llu", (unsigned long long)ios);
+    weir_xs_write_key(&bus.xs, 0, "device", "ios", reply);
+    if (weir_xs_read_u64(&bus.xs, 0, "device", "stop", &v) == 0)
+        return false;
+    if (weir_xs_read(&bus.xs, 0, "device/order", order, sizeof(order)) <= 0)
+        return true;
+    if (sscanf(order, "%15s %15s %15s %u", seq, word, text, &arg) < 2 ||
+        strcmp(seq, last) == 0)
+        return true;
+    memcpy(last, seq, sizeof(last));
+    obey(word, arg, text, answer);
+    snprintf(reply, sizeof(reply), "%s %s", seq, answer);
+    memset(reply + strlen(reply), ' ', sizeof(reply) - strlen(reply) - 1);
+    reply[sizeof(reply) - 1] = '\0';
+    HOSTILE_CHECK(&h,
+                  weir_xs_write_key(&bus.xs, 0, "device", "done", reply) == 0,
+                  "no room for an answer of the same length");
+    return true;
+}
+
+int main(void)
+{
+    char blank[ANSWER + 24];
+    int err;
+
+    /* The bus has the registry ring: hostile_open would open it twice. */
+    err = weir_process_open(WEIR_FD_HV, &h.process);
+    if (err == 0)
+        err = weir_process_seal(
+            h.process, 0,
+            (unsigned)strtoul(getenv("WEIR_UID") ?: "0", NULL, 10),
+            (unsigned)strtoul(getenv("WEIR_GID") ?: "0", NULL, 10));
+    HOSTILE_CHECK(&h, err == 0, "seal: %s", strerror(-err));
+    h.port = weir_process_port(h.process);
+    err = weir_gnttab_init(&h.gnttab, h.port);
+    if (err == 0)
+        err = weir_front_bus_open(&bus, h.port, &h.gnttab);
+    HOSTILE_CHECK(&h, err == 0, "start: %s", strerror(-err));
+    memset(blank, ' ', sizeof(blank));
+    blank[sizeof(blank) - 1] = '\0';
+    weir_xs_write_key(&bus.xs, 0, "device", "done", blank);
+    open_first();
+    for (uint64_t ios = 1;; ios++) {
+        if (rested == NULL)
+            work(ios);
+        else
+            hostile_sleep_us(1000);
+        weir_gnttab_reap(&h.gnttab);
+        weir_front_bus_poll(&bus);
+        if (ios % LOOK == 0 && !look(ios))
+            break;
+    }
+    close_more();
+    weir_blkfront_close(disk);
+    fputs("exhaust_guest: ended in order\n", stderr);
+    _exit(0); /* sealed: no leak search */
+}
