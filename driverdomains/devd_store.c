@@ -52,6 +52,42 @@ static int listener(struct weir_devd *d)
     return fd;
 }
 
+#ifdef WEIR_CRASH_STEPS
+/* Of test programs: a file has the number of the next one's last point. */
+static void last_point(struct weir_dom *dom)
+{
+    const char *path = getenv("WEIR_STORE_CRASH_FILE");
+    FILE *f = path ? fopen(path, "re") : NULL;
+    unsigned n;
+
+    if (!f)
+        return;
+    if (fscanf(f, "%u", &n) == 1)
+        snprintf(dom->cfg.args[dom->cfg.nargs++], WEIR_CFG_ARG,
+                 "--crash-after=%u", n);
+    fclose(f);
+    unlink(path);
+}
+#else
+static void last_point(struct weir_dom *dom)
+{
+    (void)dom;
+}
+#endif
+
+int weir_store_program(struct weir_devd *d, int hv_fd, struct weir_refusal *why)
+{
+    struct weir_domain_config *c = &d->store->cfg;
+
+    snprintf(c->args[0], WEIR_CFG_ARG, "--uid=%u",
+             WEIR_UID_BASE + WEIR_STORE_DOMID);
+    snprintf(c->args[1], WEIR_CFG_ARG, "--gid=%u",
+             WEIR_UID_BASE + WEIR_STORE_DOMID);
+    c->nargs = 2;
+    last_point(d->store);
+    return weir_dom_start(d->store, hv_fd, d->xs_listen, why);
+}
+
 struct weir_dom *weir_store_dom(struct weir_devd *d)
 {
     struct weir_dom *dom = calloc(1, sizeof(*dom));
@@ -69,11 +105,6 @@ struct weir_dom *weir_store_dom(struct weir_devd *d)
     snprintf(dom->cfg.name, sizeof(dom->cfg.name), "xenstored");
     snprintf(dom->cfg.kernel, sizeof(dom->cfg.kernel), "%s/weir-xenstored",
              d->bin_dir);
-    snprintf(dom->cfg.args[0], WEIR_CFG_ARG, "--uid=%u",
-             WEIR_UID_BASE + WEIR_STORE_DOMID);
-    snprintf(dom->cfg.args[1], WEIR_CFG_ARG, "--gid=%u",
-             WEIR_UID_BASE + WEIR_STORE_DOMID);
-    dom->cfg.nargs = 2;
     dom->cfg.memory_mib = STORE_MEMORY_MIB;
     dom->cfg.private_mib = STORE_PRIVATE_MIB;
     dom->cfg.on_crash = WEIR_ACTION_RESTART;
@@ -101,7 +132,7 @@ static int create(struct weir_devd *d, struct weir_dom *dom,
     if (rc)
         return weir_refuse(why, rc, "", "weir-hv refused domain 1: %s",
                            strerror(-rc));
-    rc = weir_dom_start(dom, hv_fd, d->xs_listen, why);
+    rc = weir_store_program(d, hv_fd, why);
     close(hv_fd);
     return rc;
 }

@@ -16,6 +16,7 @@
 
 struct weir_devd;
 struct weir_dom;
+struct weir_refusal;
 
 /* devd_store.c: 0 or -errno */
 int weir_store_start(struct weir_devd *d);
@@ -26,6 +27,9 @@ struct weir_dom *weir_store_dom(struct weir_devd *d);
  * which it owns from then on: connected again, brought back if need be.
  * Domains whose nodes are watched are known already (weir_dom.watched). */
 int weir_store_adopt(struct weir_devd *d, int listen_fd);
+/* A program for its domain. */
+int weir_store_program(struct weir_devd *d, int hv_fd,
+                       struct weir_refusal *why);
 /* Its program runs: until it is sealed, connected and watching. */
 int weir_store_serve(struct weir_devd *d);
 

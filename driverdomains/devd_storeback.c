@@ -185,7 +185,7 @@ static int attempt(struct weir_devd *d, bool *final)
         return rc;
     }
     weir_logsink_close(&dom->log);
-    rc = weir_dom_start(dom, hv_fd, d->xs_listen, &why);
+    rc = weir_store_program(d, hv_fd, &why);
     close(hv_fd);
     if (rc == 0)
         rc = weir_store_serve(d);
