@@ -277,11 +277,11 @@ static const struct nodes {
     {"rx-ring-ref", "0x", "rx-ring-ref"},
     {"ctrl-ring-ref", "99999", "cannot be mapped"},
     {"ctrl-ring-ref", "-1", "ctrl-ring-ref is not"},
-    {"event-channel-tx", "999999", "event-channel-tx"},
+    {"event-channel-tx", "999999", "event channel 999999"},
     {"event-channel-tx", "x", "event-channel-tx is not"},
-    {"event-channel-rx", "0", "event-channel-rx"},
-    {"event-channel-rx", NULL, "event-channel-rx"},
-    {"event-channel-ctrl", "4294967295", "cannot connect"},
+    {"event-channel-rx", "0", "event channel 0"},
+    {"event-channel-rx", NULL, "event channel "},
+    {"event-channel-ctrl", "4294967295", "event channel 4294967295"},
     {"event-channel-ctrl", "", "event-channel-ctrl is not"},
 };
 
