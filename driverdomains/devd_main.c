@@ -240,8 +240,12 @@ static void notify(const char *state)
 
 static int begin(struct weir_devd *d)
 {
+    pid_t left = weir_cgroups_kill(&d->cgroups);
     int rc;
 
+    if (left) /* stopped programs do not end with weir-hv */
+        weir_devd_log("process %d of an instance that ended does not end",
+                      (int)left);
     weir_filter_clear(d); /* of a manager that was killed */
     rc = weir_store_start(d);
     if (rc == 0)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # weir-hv and its manager are killed together: nobody is left to end the
 # domains.  Those that run end by themselves; one that is stopped can't, and
-# `weir down` ends it.
+# `weir down` or the next start ends it.
 . "$(dirname "$0")/cli_lib.sh"
 cli_begin "$@"
 cli_bridge
@@ -37,12 +37,19 @@ down() {
     tag=none
 }
 
+# All end by themselves.
 run_once -
 [ "$(echo "$others" | wc -l)" = 4 ] || die "processes: $others"
 down
-trap 'kill -9 "$stopped" 2>/dev/null; cli_cleanup' EXIT
+trap 'kill -9 "$stopped" $old 2>/dev/null; cli_cleanup' EXIT
+old=
 run_once disk
 is_dead "$stopped" && die "a stopped process ended by itself?"
 down
 is_dead "$stopped" || die "down leaves process $stopped"
-echo "domains end with weir-hv; down ends what is stopped"
+run_once net
+old=$stopped
+run_once -
+is_dead "$old" || die "the next start leaves process $old"
+down
+echo "domains end with weir-hv; down and the next start end what is stopped"
