@@ -181,7 +181,9 @@ void weir_dom_shutdown(struct weir_dom *dom, uint32_t timeout_ms)
 {
     if (!weir_reg_offers(dom, "poweroff") ||
         weir_dom_ask(dom, "poweroff", timeout_ms))
-        weir_dom_kill(dom, "it does not offer to power off");
+        weir_dom_kill(dom, dom->devd->xs_open
+                               ? "it does not offer to power off"
+                               : "without a registry it can't power off");
 }
 
 /* weir-hv's words for an end that it saw nothing else of. */
