@@ -180,12 +180,18 @@ int weir_record_dom(struct weir_dom *dom)
     return rc;
 }
 
+static uint64_t serial(struct weir_dom *dom)
+{
+    name(dom->devd, &dom->rec, WEIR_RECORD_DOM, dom->domid);
+    return weir_record_serial_of(dom->rec.key);
+}
+
 static void describe_dev(const struct weir_dev *dev, struct weir_record_dev *r)
 {
     memset(r, 0, sizeof(*r));
-    r->frontend = weir_record_serial_of(dev->frontend->rec.key);
+    r->frontend = serial(dev->frontend);
     if (dev->backend)
-        r->backend = weir_record_serial_of(dev->backend->rec.key);
+        r->backend = serial(dev->backend);
     r->backend_domid = dev->backend_domid;
     r->cls = dev->cls;
     r->devid = dev->devid;
@@ -241,9 +247,9 @@ int weir_record_restart(struct weir_devd *d, struct weir_restart *r)
     if (r->rec.there && !memcmp(&now, &r->saved, sizeof(now)))
         return 0;
     name(d, &r->rec, WEIR_RECORD_RESTART, 0);
-    rc =
-        keep(d, &r->rec, buf,
-             weir_record_put_restart(&now, &r->cfg, buf, sizeof(buf)), NULL, 0);
+    rc = keep(d, &r->rec, buf,
+              weir_record_put_restart(&now, &r->cfg, buf, sizeof(buf)),
+              r->rec.fds, 0);
     if (rc == 0)
         r->saved = now;
     return rc;

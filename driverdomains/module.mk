@@ -46,6 +46,10 @@ $(call test,test_dd_config,tests/unit/test_dd_config.c \
 $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
 $(call test,test_dd_record,tests/unit/test_dd_record.c \
 	driverdomains/devd_record.c,weir-dd)
+$(call test,test_dd_takeover,tests/unit/test_dd_takeover.c \
+	tests/unit/dd_takeover_rig.c \
+	$(addprefix driverdomains/devd_,record.c stash.c recover.c takeover.c),\
+	weir-dd)
 $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 $(call test,test_dd_revive,tests/unit/test_dd_revive.c,weir-dd)

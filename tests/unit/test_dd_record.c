@@ -83,7 +83,7 @@ static void test_largest(void **state)
     struct weir_record_dom r = a_dom();
 
     (void)state;
-    memset(&cfg, 'x', sizeof(cfg));
+    memset(&cfg, 1, sizeof(cfg)); /* no end in any text */
     cfg.nargs = WEIR_CFG_ARGS;
     cfg.ndisks = WEIR_CFG_DISKS;
     cfg.nvifs = WEIR_CFG_VIFS;
