@@ -97,10 +97,36 @@ static int read_backend(struct weir_front_bus *bus, struct weir_front_dev *dev)
     return 0;
 }
 
+/* A directory that the toolstack has removed stays so. */
+static int put_state(struct weir_front_dev *dev, weir_xs_tx tx,
+                     enum weir_xenbus_state state)
+{
+    struct weir_xs *xs = &dev->bus->xs;
+    uint64_t id;
+    int err = weir_xs_read_u64(xs, tx, dev->path, "backend-id", &id);
+
+    return err != 0 ? err
+                    : weir_xs_write_u64(xs, tx, dev->path, "state", state);
+}
+
 static int set_state(struct weir_front_dev *dev, weir_xs_tx tx,
                      enum weir_xenbus_state state)
 {
-    return weir_xs_write_u64(&dev->bus->xs, tx, dev->path, "state", state);
+    struct weir_xs *xs = &dev->bus->xs;
+    int err = tx != 0 ? 0 : -WEIR_EAGAIN;
+
+    for (unsigned i = 0; i < TX_TRIES && err == -WEIR_EAGAIN; i++) {
+        weir_xs_tx own;
+
+        if (weir_xs_transaction_start(xs, &own) != 0)
+            return put_state(dev, 0, state); /* a quota: as well as it goes */
+        err = put_state(dev, own, state);
+        if (err == 0)
+            err = weir_xs_transaction_end(xs, own, true);
+        else
+            weir_xs_transaction_end(xs, own, false);
+    }
+    return tx != 0 ? put_state(dev, tx, state) : err;
 }
 
 static void close_dev(struct weir_front_dev *dev, enum weir_xenbus_state state)

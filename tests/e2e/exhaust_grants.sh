@@ -63,7 +63,6 @@ for what in maps ports; do
     [ $what = ports ] && quota=8 text='*event channel *: No space left*raise max_ports= *'
     cli_cfg few 'name="few"' 'kernel="weir-blkback"' driver_domain=1 max_$what=$quota
     w create "$dir/few.cfg" >/dev/null || die "create few"
-    was=$dir/left.$what
     n=0
     for v in b c d e f g h; do
         plug $v few || die "attach $v"
@@ -77,6 +76,7 @@ for what in maps ports; do
     [[ $(dev $v error) == $text ]] || die "the reason: $(dev $v error)"
     goes_on greedy steady
     unplug $last || die "detach $last"
+    order greedy close $((n - 1)) >/dev/null
     out=$(order greedy open $((n - 1)))
     [ "$out" = '0 Success' ] || die "with $what again: $out"
     goes_on greedy steady

@@ -10,7 +10,8 @@
  *   give           everything back: "0 Success"
  *   wait N         asks to be told when N grant references are free; "waits"
  *                  says whether it still waits: "1 Success"
- *   open I, close  another disk, the I-th of the guest; all of them: "0 ERROR"
+ *   open I, close [I]   another disk, the I-th of the guest; it, or all of
+ *                  them: "0 ERROR"
  *   rest N         reads into N pages, which the backend may keep mapped, then
  *                  no I/O until "work", which gives the pages back
  *
@@ -229,13 +230,18 @@ static void give(void)
     what = NOTHING;
 }
 
-static void close_more(void)
+static void close_one(unsigned i)
 {
-    for (unsigned i = 0; i < MORE; i++) {
-        if (more[i] != NULL)
-            weir_blkfront_close(more[i]);
+    if (i < MORE && more[i] != NULL) {
+        weir_blkfront_close(more[i]);
         more[i] = NULL;
     }
+}
+
+static void close_more(void)
+{
+    for (unsigned i = 0; i < MORE; i++)
+        close_one(i);
 }
 
 /* Small: each page of it counts here. */
@@ -296,6 +302,8 @@ static void obey(const char *word, unsigned arg, const char *text, char *answer)
         count = waiting;
     } else if (strcmp(word, "open") == 0) {
         err = open_more((unsigned)strtoul(text, NULL, 10));
+    } else if (strcmp(word, "close") == 0 && text[0] != '\0') {
+        close_one((unsigned)strtoul(text, NULL, 10));
     } else if (strcmp(word, "close") == 0) {
         close_more();
     } else if (strcmp(word, "rest") == 0) {
