@@ -42,4 +42,4 @@ soak-run: all $(SOAK_PROGRAMS)
 crashtest-manager: packages-build+demo
 	@$(MAKE) --no-print-directory crashtest-run-manager
 crashtest-run-manager: all $(SOAK_PROGRAMS) $(B)/tests/weir-devd-steps
-	@B=$(B) SEED=$(SEED) STRIDE=1 bash tests/e2e/manager_steps.sh
+	@B=$(B) SEED=$(SEED) POINTS=all bash tests/e2e/manager_steps.sh

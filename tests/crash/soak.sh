@@ -173,7 +173,7 @@ before=$(cli_snapshot)
 w up --memory 512M "$dir"/{disk,net,web}.cfg >/dev/null || die up
 tag=$(w --json info | jq -r .tag)
 until_ok 10 fetch || die "no service"
-loads_begin "${SOAK_CAP:-15}"
+loads_begin "${SOAK_CAP:-5}"
 echo "seed $SEED, $TIME s, kills of $KILLS"
 round=0 SECONDS=0 store_next=0
 rounds $((TIME < 200 ? TIME / 4 : 50))

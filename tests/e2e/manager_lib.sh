@@ -32,7 +32,7 @@ put() { # PROGRAM FILE
 }
 
 server() {
-    pgrep -f "weir-$1[^ ]* --state-dir $S( |\$)" | head -n 1
+    pgrep -f "weir-$1[^ ]*( .*)? --state-dir $S( |\$)" | head -n 1
 }
 
 devd_gone() {
