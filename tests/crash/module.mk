@@ -17,8 +17,9 @@ $(call script,tests/crash/crash_short.sh tests/crash/crash_short_net.sh)
 ## crashtest-net   N (10000) kills of the network driver domain; SEED
 ## crashtest-manager  weir-devd killed at each step of what it does; SEED
 ## soak            everything at once for SECONDS (1800); SEED
-.PHONY: crashtest crashtest-net crashtest-manager soak
+.PHONY: crashtest crashtest-net crashtest-manager crashtest-store soak
 .PHONY: crashtest-run-blk crashtest-run-net crashtest-run-manager soak-run
+.PHONY: crashtest-run-store
 N ?= 10000
 crashtest: packages-build+demo
 	@$(MAKE) --no-print-directory crashtest-run-blk
@@ -43,3 +44,8 @@ crashtest-manager: packages-build+demo
 	@$(MAKE) --no-print-directory crashtest-run-manager
 crashtest-run-manager: all $(SOAK_PROGRAMS) $(B)/tests/weir-devd-steps
 	@B=$(B) SEED=$(SEED) POINTS=all bash tests/e2e/manager_steps.sh
+crashtest-store: packages-build+demo
+	@$(MAKE) --no-print-directory crashtest-run-store
+crashtest-run-store: all $(addprefix $(B)/tests/,webguest crash_left \
+		weir-devd-steps weir-xenstored-steps)
+	@B=$(B) SEED=$(SEED) POINTS=all bash tests/e2e/store_steps.sh
