@@ -94,10 +94,8 @@ static int open_head(struct xs_journal *j, bool *found)
     j->port->ops->forget_kept(j->port);
     j->pages = XS_J_PAGES;
     r = keep_pair(j, 0, j->pages, j->run);
-    if (r) { /* no page of it is of use alone */
-        drop(j, j->head, 1);
-        j->head = NULL;
-    }
+    if (r)
+        weir_store_release64(&j->head->active, XS_J_LOST);
     return r;
 }
 
@@ -160,7 +158,7 @@ static void give_up(struct weir_store *s)
            "journal: %llu bytes are not enough for the registry; it does not "
            "outlive this program any more",
            (unsigned long long)xs_j_size(j->pages));
-    weir_store_release64(&j->head->active, 0);
+    weir_store_release64(&j->head->active, XS_J_LOST);
     s->journal = NULL;
     xs_j_close(j);
 }

@@ -31,6 +31,7 @@
 /* Keys of kept runs: the head, and pairs numbered 2n and 2n + 1. */
 #define XS_J_KEY_HEAD  0x7873000000000000ull
 #define XS_J_KEY_RUN   0x7873000100000000ull
+#define XS_J_LOST      1ull   /* for the active run: there was none for all */
 #define XS_J_PAGES     128u   /* of a run, at first */
 #define XS_J_PAGES_MAX 65536u /* and at most: 256 MiB */
 

@@ -295,8 +295,9 @@ static int load_one(struct load *l, const struct xs_rec *r, struct xs_input *in)
     case XS_REC_RM:
         return load_rm(l, in);
     case XS_REC_GONE:
-        return xs_domain_find(l->s, r->domid) ? xs_domain_gone(l->s, r->domid)
-                                              : -EBADMSG;
+        return r->domid && xs_domain_find(l->s, r->domid)
+                   ? xs_domain_gone(l->s, r->domid)
+                   : -EBADMSG;
     default:
         return xs_load_conn(l->s, l->j, r, in);
     }

@@ -9,12 +9,11 @@ $(call lib,weir-xshosted,xenbus/socket.c xenbus/device.c)
 MAN_PAGES += xenbus/weir-xenstored.8
 INSTALL_HEADERS += xenbus/wire.h xenbus/client.h xenbus/state.h xenbus/socket.h
 
-XS_STORE := xenbus/store.c xenbus/check.c xenbus/node.c xenbus/domain.c xenbus/conn.c \
-	xenbus/watch.c xenbus/transaction.c xenbus/request.c \
-	xenbus/request_read.c xenbus/request_write.c xenbus/request_perms.c \
-	xenbus/request_dom.c xenbus/journal.c xenbus/journal_open.c \
-	xenbus/journal_rec.c xenbus/journal_snap.c xenbus/journal_load.c \
-	xenbus/journal_load_conn.c
+XS_STORE := $(addprefix xenbus/,store.c check.c node.c domain.c conn.c \
+	conn_out.c watch.c transaction.c transaction_commit.c request.c \
+	request_read.c request_write.c request_perms.c request_dom.c journal.c \
+	journal_open.c journal_rec.c journal_snap.c journal_load.c \
+	journal_load_conn.c)
 $(call lib,weir-store,$(XS_STORE))
 
 # The server's I/O, apart from main, for tests too.
@@ -49,6 +48,8 @@ $(call test,test_xs_quota,tests/unit/test_xs_quota.c,$(XS_TEST_LIBS))
 $(call test,test_xs_turn,tests/unit/test_xs_turn.c,$(XS_TEST_LIBS))
 $(call test,test_xs_ring,tests/unit/test_xs_ring.c,$(XS_TEST_LIBS) \
 	weir-fakeport weir-ring)
+$(call test,test_xs_journal,tests/unit/test_xs_journal.c,weir-xsd weir-store \
+	weir-xenbus weir-fakeport weir-ring)
 $(call test,test_xs_device,tests/unit/test_xs_device.c,weir-xshosted weir-xenbus,\
 	-Xlinker --wrap=read -Xlinker --wrap=write)
 $(call script,tests/e2e/xs_tools.sh)
@@ -60,7 +61,8 @@ $(call test,xs_domain,tests/e2e/xs_domain.c,weir-launch weir-back \
 $(call helper,bench_xs,tests/bench/bench_xs.c,weir-xshosted weir-xenbus)
 BENCHES += $(B)/tests/bench_xs
 
-FUZZERS += xs_wire xs_store xs_ring
+FUZZERS += xs_wire xs_store xs_ring xs_log
+FUZZ_SRC_xs_log := $(XS_STORE) xenbus/wire.c
 FUZZ_SRC_xs_wire := xenbus/wire.c
 FUZZ_SRC_xs_store := $(XS_STORE) xenbus/wire.c
 FUZZ_SRC_xs_ring := $(XS_STORE) $(XS_WIRE) $(XS_CLIENT) xenbus/server.c \

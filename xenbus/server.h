@@ -70,8 +70,8 @@ int weir_xsd_turn(struct weir_xsd *x, int timeout_ms);
 extern const struct weir_store_ops weir_xsd_store_ops; /* context: weir_xsd */
 
 /* After the quotas were set: what outlives this program (store.h), and what a
- * predecessor left.  must: there is to be one.  0, or -errno and a line. */
-int weir_xsd_journal(struct weir_xsd *x, bool must);
+ * predecessor left.  0, or -errno and a line: it must not serve. */
+int weir_xsd_journal(struct weir_xsd *x);
 
 /* server_ring.c */
 int weir_xsd_introduce(void *context, domid_t domid, evtchn_port_t port);

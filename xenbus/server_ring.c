@@ -277,7 +277,7 @@ static void show(struct weir_xsd *x)
     }
 }
 
-int weir_xsd_journal(struct weir_xsd *x, bool must)
+int weir_xsd_journal(struct weir_xsd *x)
 {
     struct weir_store_conn *c, *next;
     struct weir_store_kept k, after;
@@ -285,14 +285,8 @@ int weir_xsd_journal(struct weir_xsd *x, bool must)
     bool found;
     int r = weir_store_journal(x->store, x->port, &found);
 
-    if (r == -ENOMEM && !must && !found)
+    if (r == -ENOMEM && !found)
         return 0; /* said; it serves as long as it lives */
-    if (!r && must && !found) {
-        fputs("weir-xenstored: nothing of the program before is left: end "
-              "this instance and start it again\n",
-              stderr);
-        r = -ENOENT;
-    }
     if (r || !found)
         return r;
     for (c = weir_store_next_kept(x->store, NULL, &k); c; c = next, k = after) {

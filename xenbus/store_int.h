@@ -166,14 +166,18 @@ void xs_uncharge_tree(struct weir_store *s, const struct weir_node *n);
 int xs_domain_gone(struct weir_store *s, domid_t domid);
 unsigned xs_owner(const struct weir_node *n);
 
-/* conn.c: messages out */
+/* conn.c */
+void xs_mark_ready(struct weir_store_conn *c);
+void xs_kill(struct weir_store_conn *c, int err, const char *why);
+
+/* conn_out.c: messages out */
+void xs_out_free(struct weir_store_conn *c);
 int xs_reply(struct weir_store_conn *c, const void *payload, size_t len);
 int xs_reply_ok(struct weir_store_conn *c);
 void xs_reply_error(struct weir_store_conn *c, int err);
 /* path as the client is to see it */
 void xs_event(struct weir_store_conn *c, const struct xs_watch *w,
               const char *path);
-void xs_kill(struct weir_store_conn *c, int err, const char *why);
 /* For what a predecessor left: a reply, the end of the first message, an event
  * that was begun before all else. */
 int xs_out_reply(struct weir_store_conn *c, const struct weir_xs_header *h,
@@ -210,6 +214,8 @@ int xs_tx_drop(struct weir_store_conn *c, uint32_t id);
 /* When the tree is there: theirs is that. */
 void xs_tx_doomed_start(struct weir_store *s);
 void xs_tx_bound_snapshots(struct weir_store *s);
+/* transaction_commit.c: 0, -EAGAIN or a quota */
+int xs_tx_commit(struct weir_store_conn *c, struct xs_tx *tx);
 int xs_do_tx_start(struct weir_store_conn *c, const char *p, size_t len);
 int xs_do_tx_end(struct weir_store_conn *c, const char *p, size_t len);
 

@@ -36,14 +36,13 @@ static void usage(FILE *to)
           "  --standalone        serve a socket alone, without a hypervisor\n"
           "  --socket PATH       where to listen (with --standalone)\n"
           "  --quota NAME=VALUE  default of a per-domain quota; 0: no limit\n"
-          "  --resume            go on where a killed program has ended\n"
           "  --uid N, --gid N    identity to take when sealed\n"
           "  --help, --version\n",
           to);
 }
 
 struct options {
-    bool standalone, resume;
+    bool standalone;
     const char *socket;
     unsigned uid, gid;
     uint64_t quota[WEIR_QUOTA_COUNT];
@@ -79,7 +78,6 @@ static int parse(struct options *o, int argc, char **argv)
         {"standalone", no_argument, NULL, 'S'},
         {"socket", required_argument, NULL, 's'},
         {"quota", required_argument, NULL, 'q'},
-        {"resume", no_argument, NULL, 'r'},
         {"uid", required_argument, NULL, 'u'},
         {"gid", required_argument, NULL, 'g'},
         {"help", no_argument, NULL, 'h'},
@@ -110,9 +108,6 @@ static int parse(struct options *o, int argc, char **argv)
                 return bad("id", optarg);
             *(ch == 'u' ? &o->uid : &o->gid) = (unsigned)v;
             break;
-        case 'r':
-            o->resume = true;
-            break;
 #ifdef WEIR_CRASH_STEPS
         case 'K':
             if (weir_xs_parse_u64(optarg, &v))
@@ -133,7 +128,7 @@ static int parse(struct options *o, int argc, char **argv)
     }
     if (optind != argc)
         return bad("argument", argv[optind]);
-    if (o->standalone != !!o->socket || (o->standalone && o->resume)) {
+    if (o->standalone != !!o->socket) {
         usage(stderr);
         return 2;
     }
@@ -231,7 +226,7 @@ int main(int argc, char **argv)
         if (o.quota_set[q])
             weir_store_set_quota(x->store, (enum weir_store_quota)q,
                                  o.quota[q]);
-    r = weir_xsd_journal(x, o.resume);
+    r = weir_xsd_journal(x);
     if (r)
         return 1;
     r = weir_xsd_run(x, &stop);

@@ -58,14 +58,14 @@ static const struct weir_xsd_peer_ops admin_ops = {
     .wake = never,
 };
 
-static void start(struct xc *x, bool resume)
+static void start(struct xc *x)
 {
     struct weir_xsd_peer *p;
 
     x->xsd = calloc(1, sizeof(*x->xsd));
     x->xsd->port = x->store;
     XC_CHECK(!weir_xsd_init(x->xsd, eventfd(0, 0)), "no server");
-    XC_CHECK(!weir_xsd_journal(x->xsd, resume), "the journal is not taken");
+    XC_CHECK(!weir_xsd_journal(x->xsd), "the journal is not taken");
     p = weir_xsd_peer_new(x->xsd, 0, &admin_ops);
     x->admin = p->conn;
 }
@@ -90,7 +90,7 @@ static __attribute__((noinline)) void succeed(void)
         weir_fake_domain_revive(the->store);
         armed = true;
     } while (setjmp(death) != 0);
-    start(the, true);
+    start(the);
     armed = false;
 }
 
@@ -299,7 +299,7 @@ static void run(const struct xc_case *c)
     for (unsigned i = 0; i < XC_GUESTS; i++)
         xc_guest_init(x, &x->g[i], (domid_t)(5 + i));
     left = 0;
-    start(x, false);
+    start(x);
     lay_out(x);
     left = c->first;
     *passed = 0;
