@@ -16,6 +16,7 @@ $(call script,tests/crash/crash_short.sh tests/crash/crash_short_net.sh)
 ## crashtest       N (10000) kills of the disk driver domain under load; SEED
 ## crashtest-net   N (10000) kills of the network driver domain; SEED
 ## crashtest-manager  weir-devd killed at each step of what it does; SEED
+## crashtest-store  weir-xenstored dies at each of its steps; SEED
 ## soak            everything at once for SECONDS (1800); SEED
 .PHONY: crashtest crashtest-net crashtest-manager crashtest-store soak
 .PHONY: crashtest-run-blk crashtest-run-net crashtest-run-manager soak-run

@@ -119,13 +119,14 @@ for op in $OPERATIONS; do
         every_point
         echo "$op: $((n - 1)) points"
     else
-        n=$((1 + RANDOM % SOME))
+        # Its own return is of the first ones.
+        n=$((1 + RANDOM % (RANDOM % 2 ? 12 : SOME)))
         one || :
     fi
 done
 fetch || die "no service after all"
 points_all "$STEPS" | points_lines "$STEPS" >"$dir/points"
 points_died "$S"/log/xenstored.log* | points_lines "$STEPS" | comm -12 "$dir/points" - >"$dir/seen"
-echo "$deaths operations; died at $(wc -l <"$dir/seen") of $(wc -l <"$dir/points") points" \
+echo "$deaths operations, $(points_died "$S"/log/xenstored.log* | wc -l) deaths, at $(wc -l <"$dir/seen") of $(wc -l <"$dir/points") points" \
     "$(comm -23 "$dir/points" "$dir/seen" | xargs -r echo but not at)"
 w down || die down
