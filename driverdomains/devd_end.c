@@ -37,7 +37,6 @@ static void forget(struct weir_dom *dom)
     while (*p != dom)
         p = &(*p)->next;
     *p = dom->next;
-    weir_record_drop(d, &dom->rec);
     if (dom->log_src.fd >= 0) {
         weir_logsink_pump(&dom->log, weir_devd_now());
         weir_source_close(d, &dom->log_src);
@@ -46,14 +45,15 @@ static void forget(struct weir_dom *dom)
     weir_logsink_close(&dom->log);
     weir_source_close(d, &dom->res_src);
     weir_source_close(d, &dom->exit_src);
-    if (weir_dom_is_vm(dom)) {
-        free(dom);
-        return; /* no process, no group */
+    if (!weir_dom_is_vm(dom)) { /* no process, no group */
+        snprintf(group, sizeof(group), "%u-%.50s", dom->domid, dom->cfg.name);
+        if (weir_cgroup_remove(&d->cgroups, group))
+            weir_devd_log("domain %u (%s): its control group stays", dom->domid,
+                          dom->cfg.name);
     }
-    snprintf(group, sizeof(group), "%u-%.50s", dom->domid, dom->cfg.name);
-    if (weir_cgroup_remove(&d->cgroups, group))
-        weir_devd_log("domain %u (%s): its control group stays", dom->domid,
-                      dom->cfg.name);
+    WEIR_CRASH_POINT();
+    weir_record_drop(d, &dom->rec); /* last: who reads it does this again */
+    WEIR_CRASH_POINT();
     free(dom);
 }
 
@@ -168,6 +168,7 @@ int weir_dom_ask(struct weir_dom *dom, const char *what, uint32_t timeout_ms)
 {
     int rc = weir_reg_ask(dom, what);
 
+    WEIR_CRASH_POINT();
     if (rc)
         return rc;
     if (dom->paused) /* else it could not do as it is told */
