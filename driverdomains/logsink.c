@@ -74,28 +74,77 @@ static void rotate(struct weir_logsink *l)
     l->file_bytes = 0;
 }
 
-static void put_line(struct weir_logsink *l, const char *text, size_t len)
+static size_t stamp(char out[40])
 {
-    char out[WEIR_LOG_LINE + 40];
     struct timespec ts;
     struct tm tm;
     size_t n;
+
+    clock_gettime(CLOCK_REALTIME, &ts);
+    gmtime_r(&ts.tv_sec, &tm);
+    n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+    return n + (size_t)snprintf(out + n, 8, ".%03ldZ ", ts.tv_nsec / 1000000);
+}
+
+/* Whole lines only, also where the file system is full. */
+static int append(struct weir_logsink *l, const char *text, size_t len)
+{
+    ssize_t n = write(l->file_fd, text, len);
+    int rc = n < 0 ? -errno : -ENOSPC;
+    struct stat st;
+
+    if (n == (ssize_t)len) {
+        l->file_bytes += len;
+        return 0;
+    }
+    if (n > 0 && (fstat(l->file_fd, &st) || st.st_size < n ||
+                  ftruncate(l->file_fd, st.st_size - n)))
+        l->file_bytes += (uint64_t)n;
+    return rc;
+}
+
+/* What was lost is told first, or nothing is written yet. */
+static int tell_lost(struct weir_logsink *l)
+{
+    char out[160];
+    size_t n;
+    int rc;
+
+    if (l->lost == 0)
+        return 0;
+    n = stamp(out);
+    n += (size_t)snprintf(out + n, sizeof(out) - n,
+                          "(%" PRIu64 " lines were lost: %s)\n", l->lost,
+                          strerror(l->lost_error));
+    rc = append(l, out, n);
+    if (rc == 0)
+        l->lost = 0;
+    return rc;
+}
+
+static void put_line(struct weir_logsink *l, const char *text, size_t len)
+{
+    char out[WEIR_LOG_LINE + 40];
+    size_t n;
+    int rc;
 
     if (l->file_fd < 0)
         return;
     if (l->file_bytes >= WEIR_LOG_FILE_MAX)
         rotate(l);
-    clock_gettime(CLOCK_REALTIME, &ts);
-    gmtime_r(&ts.tv_sec, &tm);
-    n = strftime(out, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-    n += (size_t)snprintf(out + n, 8, ".%03ldZ ", ts.tv_nsec / 1000000);
+    n = stamp(out);
     /* A terminal that shows the log must not obey it. */
     for (size_t i = 0; i < len && n < sizeof(out) - 1; i++)
         out[n++] =
             (unsigned char)text[i] < ' ' && text[i] != '\t' ? '?' : text[i];
     out[n++] = '\n';
-    if (write(l->file_fd, out, n) == (ssize_t)n)
-        l->file_bytes += n;
+    rc = tell_lost(l);
+    if (rc == 0)
+        rc = append(l, out, n);
+    if (rc) {
+        l->lost++;
+        l->lost_error = -rc;
+    }
 }
 
 void weir_logsink_note(struct weir_logsink *l, const char *text)

@@ -3,7 +3,8 @@
  * Log of one domain: the read end of the pipe that is its descriptors 1 and
  * 2, and the file it goes to.  A domain can fill neither the disk nor the
  * manager's time: lines a second and bytes a file are bounded, one older file
- * is kept (NAME.log.1), and what is dropped is counted in the log.
+ * is kept (NAME.log.1), and what is dropped, or lost on a full file system, is
+ * counted in the log.
  */
 #ifndef WEIR_DRIVERDOMAINS_LOGSINK_H
 #define WEIR_DRIVERDOMAINS_LOGSINK_H
@@ -22,6 +23,8 @@ struct weir_logsink {
     char path[160];
     uint64_t file_bytes;
     uint64_t last_ns, dropped;
+    uint64_t lost; /* lines that could not be written; why, below */
+    int lost_error;
     uint32_t tokens;
     size_t used;
     char line[WEIR_LOG_LINE];

@@ -12,6 +12,9 @@
  *                  says whether it still waits: "1 Success"
  *   open I, close [I]   another disk, the I-th of the guest; it, or all of
  *                  them: "0 ERROR"
+ *   write I U N, read I U N   N units of 32 KiB from unit U on, of the I-th:
+ *                  "DONE ERROR"; reading compares with what write writes
+ *   say N          N lines into its log
  *   rest N         reads into N pages, which the backend may keep mapped, then
  *                  no I/O until "work", which gives the pages back
  *
@@ -56,8 +59,9 @@ static void done(struct weir_blkfront_io *io, int status)
     io_over = true;
 }
 
-static void transfer(enum weir_blkfront_op op, uint64_t sector, void *at,
-                     size_t len)
+/* The status of one I/O. */
+static int one_io(struct weir_blkfront *bf, enum weir_blkfront_op op,
+                  uint64_t sector, void *at, size_t len)
 {
     struct weir_blkfront_vec vec = {at, len};
     struct weir_blkfront_io io = {
@@ -66,15 +70,23 @@ static void transfer(enum weir_blkfront_op op, uint64_t sector, void *at,
     int err;
 
     io_over = false;
-    err = weir_blkfront_submit(disk, 0, &io);
+    err = weir_blkfront_submit(bf, 0, &io);
     HOSTILE_CHECK(&h, err == 0, "submit: %s", strerror(-err));
     while (!io_over) {
-        err = weir_blkfront_wait(disk, 0, 1000000000u);
+        err = weir_blkfront_wait(bf, 0, 1000000000u);
         HOSTILE_CHECK(&h, err >= 0, "disk: %s", strerror(-err));
         HOSTILE_CHECK(&h, hostile_ms(&h) < end, "an I/O takes 40 s");
     }
-    HOSTILE_CHECK(&h, io_status == 0, "operation %d at %llu: %s", op,
-                  (unsigned long long)sector, strerror(-io_status));
+    return io_status;
+}
+
+static void transfer(enum weir_blkfront_op op, uint64_t sector, void *at,
+                     size_t len)
+{
+    int err = one_io(disk, op, sector, at, len);
+
+    HOSTILE_CHECK(&h, err == 0, "operation %d at %llu: %s", op,
+                  (unsigned long long)sector, strerror(-err));
 }
 
 static void fill(uint8_t *p, size_t len, uint64_t seed)
@@ -270,6 +282,30 @@ static void open_first(void)
     data = room;
 }
 
+/* Units of PAGES pages of another disk, each with a content of its own: how
+ * many until the first error, or one that is not what was written. */
+static int move(enum weir_blkfront_op op, const char *text, unsigned *count)
+{
+    static uint8_t want[PAGES * WEIR_PAGE_SIZE];
+    unsigned index, first, n;
+    int err = 0;
+
+    if (sscanf(text, "%u %u %u", &index, &first, &n) != 3 || index >= MORE ||
+        more[index] == NULL)
+        return -WEIR_EINVAL;
+    for (*count = 0; *count < n && err == 0; *count += err == 0) {
+        uint64_t at = (uint64_t)(first + *count) * sizeof(want);
+
+        fill(want, sizeof(want), at);
+        if (op == WEIR_BLKFRONT_WRITE)
+            memcpy(data, want, sizeof(want));
+        err = one_io(more[index], op, at / 512, data, sizeof(want));
+        if (err == 0 && memcmp(data, want, sizeof(want)) != 0)
+            err = -WEIR_EPROTO;
+    }
+    return err;
+}
+
 static int rest(unsigned pages)
 {
     int err = rested != NULL ? -WEIR_EBUSY
@@ -281,7 +317,8 @@ static int rest(unsigned pages)
     return err;
 }
 
-static void obey(const char *word, unsigned arg, const char *text, char *answer)
+static void obey(const char *word, unsigned arg, const char *text,
+                 const char *order, char *answer)
 {
     unsigned count = 0;
     int err = 0;
@@ -306,6 +343,15 @@ static void obey(const char *word, unsigned arg, const char *text, char *answer)
         close_one((unsigned)strtoul(text, NULL, 10));
     } else if (strcmp(word, "close") == 0) {
         close_more();
+    } else if (strcmp(word, "write") == 0 || strcmp(word, "read") == 0) {
+        err = move(word[0] == 'w' ? WEIR_BLKFRONT_WRITE : WEIR_BLKFRONT_READ,
+                   strstr(order, word) + strlen(word), &count);
+    } else if (strcmp(word, "say") == 0) {
+        for (; count < strtoul(text, NULL, 10); count++)
+            fprintf(stderr,
+                    "line %u of many, each of which is as long as this "
+                    "one and says no more than that\n",
+                    count);
     } else if (strcmp(word, "rest") == 0) {
         err = rest((unsigned)strtoul(text, NULL, 10));
     } else if (strcmp(word, "work") == 0) {
@@ -337,7 +383,7 @@ static bool look(uint64_t ios)
         strcmp(seq, last) == 0)
         return true;
     memcpy(last, seq, sizeof(last));
-    obey(word, arg, text, answer);
+    obey(word, arg, text, order, answer);
     snprintf(reply, sizeof(reply), "%s %s", seq, answer);
     memset(reply + strlen(reply), ' ', sizeof(reply) - strlen(reply) - 1);
     reply[sizeof(reply) - 1] = '\0';
