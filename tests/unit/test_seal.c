@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -269,6 +270,60 @@ static void each_other_call_kills(void **state)
     assert_in_range(tried, 300, 470);
 }
 
+/* One that waits, and the process that started it. */
+static pid_t start_parent(pid_t *cell)
+{
+    int report[2];
+    assert_int_equal(pipe(report), 0);
+    pid_t parent = fork();
+    if (!parent) {
+        struct cell_memory m;
+        struct cell c = {0};
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (!cell_memory_make(&m, 1 << 20) &&
+            !cell_start(&c, &m, 0, NULL, true))
+            cell_tell(&c, CELL_SYSCALL, (int64_t[6]){SYS_poll, 0, 0, 60000});
+        if (write(report[1], &c.pid, sizeof(c.pid)) != sizeof(c.pid))
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(report[1]);
+    assert_int_equal(read(report[0], cell, sizeof(*cell)), sizeof(*cell));
+    close(report[0]);
+    return parent;
+}
+
+static bool goes_on(pid_t pid)
+{
+    char path[64], state = 'X';
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (f && fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+        state = 'X';
+    if (f)
+        fclose(f);
+    return state != 'Z' && state != 'X';
+}
+
+/* Where no weir-hv ends it: on Xen's ABI. */
+static void one_with_a_parent_dies_with_it(void **state)
+{
+    pid_t cell = 0, parent = start_parent(&cell);
+    (void)state;
+    bool started = cell > 0 && goes_on(cell);
+    usleep(20000); /* it has its order */
+    kill(parent, SIGKILL);
+    waitpid(parent, NULL, 0);
+    for (int ms = 0; started && goes_on(cell) && ms < 10000; ms++)
+        usleep(1000);
+    bool left = started && goes_on(cell);
+    if (left)
+        kill(cell, SIGKILL);
+    assert_true(started);
+    assert_false(left);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +333,7 @@ int main(void)
         cmocka_unit_test(only_listed_calls_get_through),
         cmocka_unit_test(arguments_are_compared_as_the_kernel_uses_them),
         cmocka_unit_test(each_other_call_kills),
+        cmocka_unit_test(one_with_a_parent_dies_with_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
