@@ -103,8 +103,14 @@ static void json_s(struct cli_json *j, const char *key, const char *v)
 static const char *state(const struct weir_hv_dominfo *d,
                          const struct weir_devctl_dominfo *m)
 {
-    return m && !strcmp(m->state, "restarting") ? "restarting"
-                                                : cli_state_name(d->state);
+    bool between =
+        d->state == WEIR_DOM_CRASHED || d->state == WEIR_DOM_BUILDING;
+
+    /* The manager brings the registry back before it answers. */
+    if (m && (!strcmp(m->state, "restarting") ||
+              (d->domid == 1 && between && !strcmp(m->state, "running"))))
+        return "restarting";
+    return cli_state_name(d->state);
 }
 
 /* What list and info say alike. */
