@@ -6,6 +6,7 @@
  */
 #include "driverdomains/devd.h"
 #include "backends/common/resource.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -250,6 +251,7 @@ void weir_backend_event(struct weir_source *s, uint32_t events)
         return;
     }
     clean(&ev);
+    WEIR_CRASH_POINT(); /* read, and nobody knows it */
     if (ev.type == WEIR_RES_EV_READY) {
         dom->ready = true;
         weir_dom_check_started(dom);

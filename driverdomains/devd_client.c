@@ -3,6 +3,7 @@
  * Tools' connections: STATE/devd.sock.
  */
 #include "driverdomains/devd.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -147,9 +148,11 @@ void weir_devd_answer(struct weir_devd *d, struct weir_waiter *w, int error,
     if (!c)
         return;
     weir_record_sync(d); /* what is told is so, whoever dies next */
+    WEIR_CRASH_POINT();
     weir_devctl_begin(&o, buf, sizeof(buf), WEIR_DEVCTL_STATUS, w->seq);
     weir_devctl_put(&o, WEIR_REC_STATUS, &st);
     n = weir_devctl_end(&o);
     if (n > 0)
         weir_client_send(c, buf, (size_t)n);
+    WEIR_CRASH_POINT();
 }

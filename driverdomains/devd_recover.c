@@ -4,6 +4,7 @@
  * and devices again.  How each goes on is in devd_takeover.c.
  */
 #include "driverdomains/devd_takeover.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -402,6 +403,7 @@ int weir_recover(struct weir_devd *d)
         weir_devd_stop(d);
     }
     weir_takeover_all(&t);
+    WEIR_CRASH_POINT();
     weir_record_sync(d);
     for (unsigned i = 0; i < t.nbad; i++)
         weir_hvctl_unstash(d->hv, t.bad[i]);

@@ -3,6 +3,7 @@
  * A driver domain's new program takes its predecessor's devices over.
  */
 #include "driverdomains/devd.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -59,10 +60,13 @@ void weir_resume_devices(struct weir_dom *dom)
     r->disks = r->vifs = r->failed = 0;
     dom->deadline_ns = now + WEIR_START_MS * 1000000ull;
     for (struct weir_dev *v = dom->devd->devs; v && rc == 0; v = v->next)
-        if (v->backend == dom)
+        if (v->backend == dom) {
             rc = resume(v, now);
+            WEIR_CRASH_POINT();
+        }
     if (rc == 0)
         rc = finish_orders(dom);
+    WEIR_CRASH_POINT();
     if (rc) {
         snprintf(text, sizeof(text), "its new program takes no orders: %s",
                  strerror(-rc));

@@ -6,6 +6,7 @@
  */
 #include "driverdomains/devd_takeover.h"
 #include "driverdomains/sandbox.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -121,6 +122,7 @@ static void go_on(struct weir_takeover *t, struct weir_dom *dom)
         t->ended += has_ended(dom, &info);
     }
     end_strays(dom);
+    WEIR_CRASH_POINT(); /* a second time is as the first */
     switch (dom->phase) {
     case WEIR_PHASE_STARTING:
         weir_dom_fail(dom, "name", "the device manager died while it started");
@@ -175,6 +177,7 @@ static void devices_go_on(struct weir_devd *d)
         key = v->rec.key + 1;
         weir_reg_back_state(v);
         weir_dev_go_on(v);
+        WEIR_CRASH_POINT();
     }
 }
 

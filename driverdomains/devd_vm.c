@@ -6,6 +6,7 @@
  */
 #include "driverdomains/devd.h"
 #include "hypervisor/loader/load.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -256,6 +257,7 @@ void weir_vm_start(struct weir_dom *dom)
     int rc = weir_hvctl_vm_start(dom->devd->hv, dom->domid, dom->entry,
                                  dom->start_info);
 
+    WEIR_CRASH_POINT();
     if (rc) {
         weir_dom_fail(dom, "kernel", "weir-hv did not start the VM: %s",
                       why_not(dom, rc, &info));

@@ -78,6 +78,7 @@ DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh down.sh errors.sh hotplug.sh 
 	two.sh crash.sh vm.sh vmback.sh) tests/e2e/net_filter.sh \
 	$(addprefix tests/e2e/restart_,disk.sh net.sh vm.sh \
 	hotplug.sh limit.sh hang.sh) tests/e2e/manager_back.sh \
+	tests/e2e/manager_vm.sh \
 	$(addprefix tests/e2e/store_,back.sh limit.sh vm.sh steps.sh)
 $(call script,$(DD_SCRIPTS))
 
