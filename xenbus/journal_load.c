@@ -16,7 +16,7 @@ struct builder {
     struct weir_node *at[DEPTH_MAX];
     size_t path_len[DEPTH_MAX];
     unsigned depth; /* of the last one */
-    bool begun;
+    bool begun, whole;
 };
 
 struct load {
@@ -140,8 +140,8 @@ static int load_tree(struct load *l, struct xs_input *in)
     if (r)
         return r;
     d = m.h.depth;
-    if (d >= DEPTH_MAX || (b->begun ? d == 0 || d > b->depth + 1 : d != 0) ||
-        !name_fits(b, &m))
+    if (b->whole || d >= DEPTH_MAX ||
+        (b->begun ? d == 0 || d > b->depth + 1 : d != 0) || !name_fits(b, &m))
         return -EBADMSG;
     r = new_node(s, &m, m.name, m.h.name_len, true, &n);
     if (r)
@@ -331,7 +331,7 @@ int xs_j_replay(struct weir_store *s, struct xs_journal *j, const uint8_t *rec,
         rec += whole;
         len -= whole;
         if (l.tree.begun && h.type != XS_REC_TREE)
-            l.tree.depth = 0; /* the snapshot's tree is whole */
+            l.tree.whole = true;
     }
     return r ? r : l.tree.begun && !len ? 0 : -EBADMSG;
 }
