@@ -4,22 +4,21 @@
 # own return. After `weir up` what was begun is done or taken back, nothing of it
 # stays behind, and guests under load noticed nothing.
 #
-# With WHO=xenstored it is weir-xenstored, and the manager has to bring it back.
 #
 # manager_steps.sh [OPERATION...]; POINTS=all: from the first point to the last of
 # each operation, POINTS=N: each Nth, else a random one of each operation; SEED.
 # `make crashtest-manager` takes all of the manager's.
 . "$(dirname "$0")/manager_lib.sh" || exit 1
 . "$(dirname "$0")/../crash/points_lib.sh" || exit 1
-WHO=${WHO:-devd} POINTS=${POINTS:-some} SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+POINTS=${POINTS:-some} SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
 OPERATIONS='nothing create block_attach network_attach block_detach network_detach
     shutdown destroy rebuild restart_disk kill_disk kill_net'
 cli_begin "$@"
-STEPS=$B/tests/weir-$WHO-steps
+STEPS=$B/tests/weir-devd-steps
 [ -x "$STEPS" ] || die "$STEPS is not built"
 programs_begin
 RANDOM=$SEED
-echo "seed $SEED, $POINTS points of weir-$WHO"
+echo "seed $SEED, $POINTS points"
 
 # ---- operations ----------------------------------------------------------
 # NAME_before: what it needs; NAME: the operation; NAME_whole: done or not done;
@@ -120,7 +119,7 @@ kill_net_after() { :; }
 
 seen() { # at which points, of all there are
     points_all "$STEPS" | points_lines "$STEPS" >"$dir/points"
-    points_died "$S/log/$LOG.log" | points_lines "$STEPS" |
+    points_died "$S/log/weir-devd.log" | points_lines "$STEPS" |
         comm -12 "$dir/points" - >"$dir/seen"
     echo "$deaths times; died at $(wc -l <"$dir/seen") of $(wc -l <"$dir/points") points" \
         "$(comm -23 "$dir/points" "$dir/seen" | xargs -r echo but not at)"
@@ -132,72 +131,23 @@ $(w list; w block-list; w network-list; cat "$dir/up.out" "$dir/op.out" 2>/dev/n
 $(tail -n 25 "$S/log/weir-devd.log")"
 }
 
-# arm: a program whose nth passage of a point is its last; false: it died before
-# anything was asked. has_died; disarm: back to one that lives.
-devd_program() {
-    put weir-devd "$B/bin/weir-devd"
-    LOG=weir-devd SOME=12
-}
-devd_arm() {
-    devd_ends
-    put weir-devd "$STEPS"
-    up WEIR_CRASH_AT="$n"
-}
-devd_has_died() {
-    devd_gone
-}
-devd_disarm() {
-    devd_ends
-    put weir-devd "$B/bin/weir-devd"
-    up || trouble "weir up fails"
-}
-
-# Each program takes a number from a pipe, and 0 lives.
-xenstored_program() {
-    put weir-devd-itself "$B/bin/weir-devd"
-    put weir-xenstored-steps "$STEPS"
-    mkfifo "$bin/numbers"
-    exec 9<>"$bin/numbers"
-    rm "$bin/weir-devd" "$bin/weir-xenstored"
-    printf '%s\n' '#!/bin/sh' 'exec ${0%/*}/weir-devd-itself --registry-restarts 0 "$@"' \
-        >"$bin/weir-devd"
-    printf '%s\n' '#!/usr/bin/sh' 'read n <${0%/*}/numbers' \
-        '[ "$n" = 0 ] || set -- --crash-after "$n" "$@"' \
-        'exec ${0%/*}/weir-xenstored-steps "$@"' >"$bin/weir-xenstored"
-    chmod 755 "$bin" "$bin/weir-devd" "$bin/weir-xenstored"
-    echo 0 >&9
-    LOG=xenstored SOME=300
-}
-store_back() { # so many ends
-    [ "$(info xenstored restarts)" -ge "$1" ] && is xenstored running
-}
-xenstored_arm() {
-    printf '%s\n' "$n" 0 >&9
-    ends=$(($(info xenstored restarts) + 1))
-    sig KILL xenstored
-    until_ok 15 store_back $ends || trouble "the registry does not come back"
-}
-xenstored_has_died() {
-    store_back $((ends + 1))
-}
-xenstored_disarm() {
-    xenstored_has_died || sig KILL xenstored
-    until_ok 15 store_back $((ends + 1)) || trouble "the registry does not come back"
-}
-
 # The operation, and the death in it; true: it died.  Later deaths than the
 # operation's end are none of it.
 one() {
     local dead=no
     ${op}_before >"$dir/op.out" 2>&1 || trouble "cannot begin"
-    if ${WHO}_arm; then
+    devd_ends
+    put weir-devd "$STEPS"
+    if up WEIR_CRASH_AT="$n"; then
         ($op) >"$dir/op.out" 2>&1
         sleep 0.1
-        ${WHO}_has_died && dead=yes
+        devd_gone && dead=yes
     else
         dead=yes
     fi
-    ${WHO}_disarm
+    devd_ends
+    put weir-devd "$B/bin/weir-devd"
+    up || trouble "weir up fails"
     until_ok 20 settled || trouble "it does not settle"
     ${op}_whole >/dev/null 2>&1 || trouble "neither done nor taken back"
     ${op}_after >"$dir/op.out" 2>&1 || trouble "cannot be undone"
@@ -222,7 +172,7 @@ for d in disk net; do printf '%s\n' restart_limit=0 restart_delay=0 >>"$dir/$d.c
 sed 's/^name="web"/name="extra"/; s/10\.77\.0\.2/10.77.0.3/' "$dir/web.cfg" >"$dir/extra.cfg"
 printf '%s\n' 'on_crash="restart"' >>"$dir/extra.cfg"
 truncate -s 1M "$dir/extra.img"
-${WHO}_program
+put weir-devd "$B/bin/weir-devd"
 w up --memory 512M "$dir"/{disk,net,web}.cfg >/dev/null || die up
 until_ok 10 fetch || die "no service"
 loads_begin "${CAP:-3}"
@@ -235,7 +185,7 @@ left_begin
 for op in ${*:-$OPERATIONS}; do
     case $POINTS in
     some)
-        n=$((1 + RANDOM % SOME))
+        n=$((1 + RANDOM % 12))
         one || :
         ;;
     all) every 1 ;;

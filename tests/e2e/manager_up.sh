@@ -1,14 +1,11 @@
 #!/bin/bash
 # `weir up` where the manager or weir-hv is gone: what it does and says, and
 # what a tool says whose manager ends.
-. "$(dirname "$0")/restart_lib.sh"
+. "$(dirname "$0")/manager_lib.sh" || exit 1
 cli_begin "$@"
 cli_bridge
 cli_image
 cli_domains
-server() {
-    pgrep -f "weir-$1[^ ]* --state-dir $S( |\$)" | head -n 1
-}
 ends() { ! kill -0 "$1" 2>/dev/null; }
 end_of() { # SIGNAL SERVER
     local p
@@ -78,8 +75,7 @@ end_of KILL hv
 try up
 refused 'weir-hv is gone and its weir-devd is about to end'
 kill -CONT "$(server devd)"
-gone() { [ -z "$(server devd)" ]; }
-until_ok 20 gone || die "weir-devd stays without weir-hv"
+until_ok 20 devd_gone || die "weir-devd stays without weir-hv"
 w up --memory 256M "$dir"/{disk,net,web}.cfg >/dev/null || die "up after weir-hv's end"
 until_ok 10 fetch || die "no service"
 
