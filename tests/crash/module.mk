@@ -11,7 +11,8 @@ $(call helper,crash_left,tests/crash/left_main.c $(CRASH_LEAKS),weir-dd \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
 $(call helper,crash_net,$(addprefix tests/crash/,net_main.c stream.c guest.c),weir-front weir-hvclient \
 	weir-xenbus weir-ring,$$(HVCLIENT_LIBS))
-$(call script,tests/crash/crash_short.sh tests/crash/crash_short_net.sh)
+$(call script,tests/crash/crash_short.sh tests/crash/crash_short_net.sh \
+	tests/e2e/manager_up.sh tests/e2e/manager_steps.sh tests/crash/soak_short.sh)
 
 ## crashtest       N (10000) kills of the disk driver domain under load; SEED
 ## crashtest-net   N (10000) kills of the network driver domain; SEED
