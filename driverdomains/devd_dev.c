@@ -3,9 +3,9 @@
  * Life of a device: attach (tap, both registry directories, descriptors to the
  * backend), detach (the backend lets the frontend close first), and by force.
  */
-#include "ring/crash_point.h"
 #include "backends/net/host/hostif.h"
 #include "driverdomains/devd.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <stdio.h>

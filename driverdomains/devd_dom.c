@@ -4,8 +4,8 @@
  * found before anything is made; from the first thing made on, a failure takes
  * all of it back.
  */
-#include "ring/crash_point.h"
 #include "driverdomains/devd.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <stdarg.h>

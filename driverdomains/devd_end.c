@@ -3,9 +3,9 @@
  * The end of a domain, wanted or not: its program dies, weir-hv forgets it,
  * its devices are taken back, then its registry directory and group.
  */
-#include "ring/crash_point.h"
 #include "driverdomains/devd.h"
 #include "driverdomains/sandbox.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <stdarg.h>

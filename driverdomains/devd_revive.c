@@ -4,9 +4,9 @@
  * can see changes meanwhile; the successor is told of its devices in
  * devd_resume.c.
  */
-#include "ring/crash_point.h"
 #include "driverdomains/devd.h"
 #include "driverdomains/sandbox.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -2,8 +2,8 @@
  *
  * From the manager's state to records that weir-hv keeps.
  */
-#include "ring/crash_point.h"
 #include "driverdomains/devd.h"
+#include "ring/crash_point.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * weir-devd, private: between devd_recover.c, devd_takeover.c and
- * devd_sweep.c.
+ * weir-devd, private: between devd_recover.c, devd_restore.c, devd_takeover.c
+ * and devd_sweep.c.
  */
 #ifndef WEIR_DRIVERDOMAINS_DEVD_TAKEOVER_H
 #define WEIR_DRIVERDOMAINS_DEVD_TAKEOVER_H
@@ -15,6 +15,21 @@ struct weir_takeover {
     unsigned nbad;
 };
 
+/* A record as weir-hv gave it. */
+struct weir_found {
+    uint64_t key;
+    int fds[WEIR_STASH_FDS]; /* the first is its data's, closed by the reader */
+    unsigned n;
+    uint8_t *buf;
+    size_t len;
+};
+
+/* devd_restore.c: 0, and the other descriptors are taken over; or -errno */
+int weir_restore_dom(struct weir_takeover *t, const struct weir_found *f);
+int weir_restore_dev(struct weir_takeover *t, const struct weir_found *f);
+int weir_restore_restart(struct weir_takeover *t, const struct weir_found *f);
+
+/* devd_takeover.c */
 /* A domain that nobody knows enough of: it ends, with all it had. */
 struct weir_dom *weir_takeover_ghost(struct weir_takeover *t, uint32_t domid);
 /* Everything that was read goes on. */

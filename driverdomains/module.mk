@@ -9,7 +9,8 @@ DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
 	request.c list.c dom.c start.c vm.c end.c restart.c revive.c \
 	resume.c heart.c backend.c vmback.c \
 	prepare.c dev.c filter.c regcall.c regdom.c registry.c store.c \
-	storeback.c record.c stash.c recover.c takeover.c sweep.c)
+	storeback.c record.c stash.c recover.c restore.c takeover.c \
+	sweep.c)
 $(call prog,weir-devd,$(DEVD_SOURCES),weir-dd weir-vmload weir-back weir-nethost \
 	weir-hvclient weir-xshosted weir-xenbus weir-ring,-lnftnl -lmnl -lseccomp -lcap-ng)
 
@@ -48,7 +49,8 @@ $(call test,test_dd_record,tests/unit/test_dd_record.c \
 	driverdomains/devd_record.c,weir-dd)
 $(call test,test_dd_takeover,tests/unit/test_dd_takeover.c \
 	tests/unit/dd_takeover_rig.c \
-	$(addprefix driverdomains/devd_,record.c stash.c recover.c takeover.c),\
+	$(addprefix driverdomains/devd_,record.c stash.c recover.c restore.c \
+	takeover.c),\
 	weir-dd)
 $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)

@@ -192,6 +192,23 @@ static void test_detach_that_was_under_way_ends(void **state)
     back_stop();
 }
 
+/* Another manager does not know whether the last one had sent it. */
+static void test_detach_again_with_its_number_is_one(void **state)
+{
+    (void)state;
+    back_resume("4", "4");
+    back_expect_answer(WEIR_RES_EV_RESUMED, 40);
+    back_send_op(WEIR_RES_DETACH, 42);
+    back_expect(BPATH "/state", "5");
+    back_send_op(WEIR_RES_DETACH, 42);
+    back_expect_no_answer(); /* its frontend has all its time */
+    back_send_op(WEIR_RES_DETACH, 43);
+    back_expect_answer(WEIR_RES_EV_DETACHED, 43);
+    back_send_op(WEIR_RES_DETACH, 43); /* of what is gone */
+    back_expect_answer(WEIR_RES_EV_DETACHED, 43);
+    back_stop();
+}
+
 /* Its frontend may have much to do before it closes, and is served. */
 static void test_closing_device_goes_on_if_it_was_connected(void **state)
 {
@@ -247,6 +264,7 @@ int main(void)
         T(test_rings_of_a_stale_frontend_stay_untouched),
         T(test_directory_that_is_gone_stays_gone),
         T(test_detach_that_was_under_way_ends),
+        T(test_detach_again_with_its_number_is_one),
         T(test_closing_device_goes_on_if_it_was_connected),
         T(test_second_resume_of_a_device_is_refused),
         T(test_heartbeat_is_answered_with_its_number),

@@ -139,6 +139,33 @@ static void log_is_bounded_and_printable(void **state)
     weir_logsink_close(&l);
 }
 
+/* A manager died: the next one reads on. */
+static void log_is_taken_over(void **state)
+{
+    struct weir_logsink l, next;
+    uint64_t now = 1000000000;
+    int in;
+
+    (void)state;
+    assert_int_equal(weir_logsink_open(&l, in_dir("t.log"), &in), 0);
+    dprintf(in, "before\n");
+    weir_logsink_pump(&l, now);
+    dprintf(in, "after\n");
+    assert_int_equal(weir_logsink_adopt(&next, in_dir("t.log"), dup(l.pipe_fd)),
+                     0);
+    weir_logsink_close(&l);
+    assert_int_equal(weir_logsink_pump(&next, now), 0);
+    assert_non_null(strstr(slurp(in_dir("t.log")), "Z before\n"));
+    assert_non_null(strstr(slurp(in_dir("t.log")), "Z after\n"));
+    assert_int_equal(next.file_bytes, strlen(slurp(in_dir("t.log"))));
+    close(in);
+    weir_logsink_close(&next);
+    assert_int_equal(weir_logsink_adopt(&next, in_dir("t.log"), -1), 0);
+    weir_logsink_note(&next, "a note");
+    assert_non_null(strstr(slurp(in_dir("t.log")), "Z a note\n"));
+    weir_logsink_close(&next);
+}
+
 static void log_is_rotated_once(void **state)
 {
     struct weir_logsink l;
@@ -241,6 +268,7 @@ int main(void)
         cmocka_unit_test(a_refused_limit_is_an_error),
         cmocka_unit_test(instances_have_tags_of_their_own),
         cmocka_unit_test(log_is_bounded_and_printable),
+        cmocka_unit_test(log_is_taken_over),
         cmocka_unit_test(log_is_rotated_once),
         cmocka_unit_test(bad_images_are_refused_with_a_remedy),
         cmocka_unit_test(writable_image_has_one_user),

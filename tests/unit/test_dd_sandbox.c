@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -277,6 +278,118 @@ static void missing_program_names_the_step(void **state)
     close(fd);
 }
 
+/* ---- the program of a manager that is no more ---------------------------- */
+
+struct orphan {
+    pid_t manager;
+    int pidfd;
+    int go; /* closed: the manager waits for its child, if it does at all */
+};
+
+/* A child of a child, which ends as told. */
+static struct orphan orphan(int sig, int status, bool waits)
+{
+    int told[2], go[2];
+    struct orphan o;
+    pid_t pid;
+
+    assert_true(pipe(told) == 0 && pipe(go) == 0);
+    o.manager = fork();
+    if (o.manager == 0) {
+        char byte;
+
+        close(go[1]);
+        pid = fork();
+        if (pid == 0) {
+            if (sig)
+                raise(sig);
+            _exit(status);
+        }
+        if (write(told[1], &pid, sizeof(pid)) != sizeof(pid) ||
+            read(go[0], &byte, 1) < 0)
+            _exit(1);
+        if (waits)
+            waitpid(pid, NULL, 0);
+        pause();
+    }
+    close(go[0]);
+    close(told[1]);
+    assert_int_equal(read(told[0], &pid, sizeof(pid)), sizeof(pid));
+    close(told[0]);
+    o.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    o.go = go[1];
+    return o;
+}
+
+static void orphan_end(struct orphan *o)
+{
+    if (o->go >= 0)
+        close(o->go);
+    close(o->pidfd);
+    kill(o->manager, SIGKILL);
+    waitpid(o->manager, NULL, 0);
+}
+
+static void a_strangers_end_is_told(void **state)
+{
+    struct orphan o = orphan(0, 3, false);
+    struct pollfd p = {.fd = o.pidfd, .events = POLLIN};
+    char reason[120];
+    bool clean = true;
+
+    (void)state;
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(weir_sandbox_reap(o.pidfd, reason, sizeof(reason), &clean),
+                     0);
+    assert_string_equal(reason, "the program exited with status 3");
+    assert_false(clean);
+    orphan_end(&o);
+
+    o = orphan(SIGUSR1, 0, false);
+    p.fd = o.pidfd;
+    assert_int_equal(poll(&p, 1, 5000), 1);
+    assert_int_equal(weir_sandbox_reap(o.pidfd, reason, sizeof(reason), &clean),
+                     0);
+    assert_non_null(strstr(reason, "killed by signal 10"));
+    orphan_end(&o);
+}
+
+/* Somebody waited for it: Linux may still tell how it ended. */
+static void a_strangers_end_may_be_unseen(void **state)
+{
+    struct orphan o = orphan(0, 0, true);
+    char reason[120] = "";
+    bool clean = false;
+
+    (void)state;
+    close(o.go);
+    o.go = -1;
+    while (syscall(SYS_pidfd_send_signal, o.pidfd, 0, NULL, 0) == 0)
+        usleep(1000);
+    assert_int_equal(weir_sandbox_reap(o.pidfd, reason, sizeof(reason), &clean),
+                     0);
+    if (strcmp(reason, "the program ended, no manager saw how")) {
+        assert_string_equal(reason, "the program exited with status 0");
+        assert_true(clean);
+    } else {
+        assert_false(clean);
+    }
+    orphan_end(&o);
+}
+
+static void a_stranger_that_lives_has_not_ended(void **state)
+{
+    struct orphan o = orphan(SIGSTOP, 0, false);
+    char reason[120];
+    bool clean;
+
+    (void)state;
+    assert_int_equal(weir_sandbox_reap(o.pidfd, reason, sizeof(reason), &clean),
+                     -EAGAIN);
+    syscall(SYS_pidfd_send_signal, o.pidfd, SIGKILL, NULL, 0);
+    orphan_end(&o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +399,9 @@ int main(void)
         cmocka_unit_test(death_by_signal_is_told),
         cmocka_unit_test(a_program_ends_with_its_manager),
         cmocka_unit_test(missing_program_names_the_step),
+        cmocka_unit_test(a_strangers_end_is_told),
+        cmocka_unit_test(a_strangers_end_may_be_unseen),
+        cmocka_unit_test(a_stranger_that_lives_has_not_ended),
     };
 
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
