@@ -40,11 +40,29 @@ static void it_dies_again_and_again(void **state)
     }
 }
 
+/* While the journal grows, and the values are too many for what it was. */
+static void it_dies_while_its_journal_grows(void **state)
+{
+    struct xc_case c = {.seed = 5, .steps = 10, .big = 400, .dry = true};
+    uint64_t points;
+
+    (void)state;
+    assert_int_equal(xc_run(&c, &points), 0);
+    c.dry = false;
+    for (unsigned i = 0; i < 40; i++) {
+        c.first = 1 + i * (points - 1) / 40;
+        c.every = i % 2 ? 700 : 0;
+        if (xc_run(&c, NULL))
+            fail_msg("point %llu", (unsigned long long)c.first);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_dies_at_each_point),
         cmocka_unit_test(it_dies_again_and_again),
+        cmocka_unit_test(it_dies_while_its_journal_grows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ring/crash_point.h"
+#include "xenbus/journal.h"
 
 #define IDLE 2000 /* rounds in which nothing moves: something was lost */
 
@@ -261,9 +262,18 @@ static void check(struct xc *x)
     }
 }
 
+static void write_big(struct xc *x, unsigned i)
+{
+    char p[2100];
+    int n = snprintf(p, sizeof(p), "/big/%u", i);
+
+    memset(p + n + 1, 'a' + (char)(i % 26), 2000);
+    both(x, WEIR_XS_WRITE, p, (size_t)n + 1 + 2000);
+}
+
 static void talk(struct xc *x)
 {
-    unsigned idle = 0;
+    unsigned idle = 0, big = 0;
 
     for (;;) {
         bool moved = false, busy = false;
@@ -274,9 +284,11 @@ static void talk(struct xc *x)
         }
         if (xc_random(x, 10) == 0 && busy)
             third(x);
+        if (big < x->c->big)
+            write_big(x, big++);
         turn();
         idle = moved ? 0 : idle + 1;
-        if (!busy && idle > 20)
+        if (!busy && idle > 20 && big == x->c->big)
             return;
         XC_CHECK(idle < IDLE, "something was lost: %u and %u wait", x->g[0].n,
                  x->g[1].n);
@@ -291,8 +303,8 @@ static void run(const struct xc_case *c)
     the = x;
     x->c = c;
     x->random = c->seed * 77u + 5;
-    x->m = weir_fake_machine_new(2048);
-    x->store = weir_fake_domain_add(x->m, 1, c->pages);
+    x->m = weir_fake_machine_new(8192);
+    x->store = weir_fake_domain_add(x->m, 1, 0);
     x->third = weir_fake_domain_add(x->m, 7, 0);
     weir_fake_store_pair(x->third, x->store, &x->third_frame, &x->third_evtchn);
     XC_CHECK(!weir_store_new(&no_ops, NULL, &x->ref), "no reference");
@@ -309,6 +321,10 @@ static void run(const struct xc_case *c)
     for (unsigned i = 0; i < XC_GUESTS; i++)
         xc_guest_check(&x->g[i]);
     XC_CHECK(c->dry || x->deaths, "nothing died");
+    XC_CHECK(!c->big || x->xsd->store->journal->pages > XS_J_PAGES,
+             "the journal did not grow");
+    XC_CHECK(weir_fake_pages(x->store) == 1 + 2 * x->xsd->store->journal->pages,
+             "%u pages are kept", weir_fake_pages(x->store));
 }
 
 int xc_run(const struct xc_case *c, uint64_t *points)

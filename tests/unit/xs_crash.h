@@ -36,7 +36,7 @@ struct xc_case {
     uint64_t first; /* the passage of a point that is the last; 0: none is */
     uint64_t every; /* then about so many later, again and again; 0: once */
     bool dry;       /* counts points */
-    unsigned pages; /* the store's quota of frames; 0: none */
+    unsigned big;   /* writes of 2,000 bytes by domain 0: its journal grows */
 };
 
 struct xc_request {
