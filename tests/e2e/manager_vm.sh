@@ -60,6 +60,48 @@ wait
 done_or_not() { is_gone late || is late running; }
 until_ok 10 done_or_not || die "late: $(w list)"
 for d in idle keep; do w destroy $d || die "destroy $d"; done
+
+# Devices of a driver domain that is a VM: this script plays its backends.
+tiny drv s driver_domain=1
+create drv
+tiny front s "disk=['vg/lv,raw,xvda,r,backend=drv']"
+w create "$dir/front.cfg" >"$dir/out" 2>&1 &
+d=$(domid drv)
+f=$((d + 1))
+back=/local/domain/$d/backend/vbd/$f
+node() { w store read "$back/$1/state" 2>/dev/null; }
+until_ok 5 node 51712 || die "no backend directory"
+w store write "$back/51712/state" 2
+wait %% || die "create front: $(cat "$dir/out")"
+attached() { w --json block-list front | jq -e "map(.state) == [\"$1\"]"; }
+again
+attached attached >/dev/null || die "not attached: $(w block-list)"
+# Nobody took it before the manager died; then one that was taken meanwhile.
+w block-attach front /dev/x,raw,xvdb,w,backend=drv >"$dir/out" 2>&1 &
+until_ok 5 node 51728 || die "no directory of xvdb"
+again
+wait %%
+without() { ! node "$1"; }
+until_ok 10 without 51728 || die "xvdb is not taken back: $(w block-list)"
+w block-attach front /dev/x,raw,xvdb,w,backend=drv >"$dir/out" 2>&1 &
+until_ok 5 node 51728 || die "no directory of xvdb"
+devd_ends
+w store write "$back/51728/state" 2
+up || die "up: $(cat "$dir/up.out")"
+wait %%
+[ "$(w --json block-list front | jq length)" = 2 ] || die "xvdb: $(w block-list)"
+# Told to close before, and closed after.
+w block-detach front xvdb >"$dir/out" 2>&1 &
+closing() { [ "$(node 51728)" = 5 ]; }
+until_ok 5 closing || die "not told to close"
+again
+wait %%
+closing || die "closing twice: $(node 51728)"
+w store write "$back/51728/state" 6
+until_ok 5 attached attached || die "xvdb stays: $(w block-list)"
+without 51728 || die "the directory of xvdb stays"
+w destroy front || die "destroy front"
+w destroy drv || die "destroy drv"
 again
 w down || die down
 cli_snapshot | cmp -s - "$dir/outside" || die "left: $(cli_snapshot | diff "$dir/outside" -)"
