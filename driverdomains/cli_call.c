@@ -79,15 +79,20 @@ int cli_call(struct weir_cli *c, const void *msg, int len,
 
     if (len < 0)
         return len;
-    if (send(c->devd_fd, msg, (size_t)len, MSG_NOSIGNAL) < 0)
+    /* Who refuses says why and closes: that is read all the same. */
+    if (send(c->devd_fd, msg, (size_t)len, MSG_NOSIGNAL) < 0 && errno != EPIPE)
         return -errno;
-    for (;;) {
+    for (bool reset = false;;) {
         struct weir_devctl_in in;
         ssize_t n = recv(c->devd_fd, buf, sizeof(buf), 0);
         int rc, record;
 
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == ECONNRESET && !reset) {
+            reset = true;
+            continue;
+        }
         if (n <= 0)
             return n ? -errno : -ECONNRESET;
         rc = weir_devctl_open(&in, buf, (size_t)n);
@@ -167,6 +172,11 @@ int cli_domains(struct weir_cli *c, struct weir_hv_dominfo **list, unsigned *n)
             return cli_error("out of memory");
         *list = more;
         rc = weir_hvctl_list(c->hv, first, *list + *n, room, &got);
+        if (rc == -ECONNRESET || rc == -EPIPE)
+            return cli_error("weir-hv closed the connection: it ended, or has "
+                             "no room for another tool: see `%s/log/"
+                             "weir-hv.log`",
+                             c->in.state_dir);
         if (rc)
             return cli_error("weir-hv: %s", strerror(-rc));
         *n += got;
@@ -260,9 +270,11 @@ int cli_devinfos(struct weir_cli *c, const char *domain, uint32_t cls,
     if (rc || st.error) {
         free(k.all);
         return rc ? cli_unanswered(rc)
-                  : cli_error("domain \"%s\" does not exist: `weir list` "
-                              "shows those that do",
-                              domain);
+               : st.text[0]
+                   ? cli_error("%s", st.text)
+                   : cli_error("domain \"%s\" does not exist: `weir list` "
+                               "shows those that do",
+                               domain);
     }
     *list = (struct weir_devctl_devinfo *)(void *)k.all;
     *n = (unsigned)k.n;

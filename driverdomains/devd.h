@@ -169,6 +169,7 @@ struct weir_devd {
     struct weir_dev *devs;
     struct weir_restart *restarts;
     struct weir_client *clients;
+    int spare_fd; /* to end connections by that there is no room for */
     uint64_t next_client;
     uint32_t next_seq;
     bool stopping, done;

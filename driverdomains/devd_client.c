@@ -6,6 +6,7 @@
 #include "ring/crash_point.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +54,47 @@ static bool peer_ok(int fd)
            (cred.uid == 0 || cred.uid == geteuid());
 }
 
+/* A tool that is not served gets this as its answer. */
+static void refuse(int fd, const char *text)
+{
+    struct weir_devctl_status st = {.error = EMFILE};
+    struct weir_devctl_out o;
+    uint8_t buf[512];
+    int n;
+
+    snprintf(st.text, sizeof(st.text), "%s", text);
+    weir_devctl_begin(&o, buf, sizeof(buf), WEIR_DEVCTL_STATUS, 0);
+    weir_devctl_put(&o, WEIR_REC_STATUS, &st);
+    n = weir_devctl_end(&o);
+    if (n > 0 && send(fd, buf, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+        weir_devd_log("a tool is refused: %s", text);
+    close(fd);
+}
+
+/* One that there is no descriptor for would keep the loop awake for ever. */
+static int take(struct weir_devd *d)
+{
+    int listener = d->listen_src.fd;
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+        return fd;
+    weir_devd_log("a tool is refused: no file descriptor is left: detach "
+                  "devices, or raise the limit of weir-devd (LimitNOFILE=)");
+    if (d->spare_fd >= 0)
+        close(d->spare_fd);
+    fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        refuse(fd, "weir-devd has no file descriptor left: detach devices, or "
+                   "raise its limit (LimitNOFILE=)");
+    d->spare_fd = fcntl(listener, F_DUPFD_CLOEXEC, 0);
+    return -1;
+}
+
 static void accept_ready(struct weir_source *s, uint32_t events)
 {
     struct weir_devd *d = weir_container(s, struct weir_devd, listen_src);
-    int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = take(d);
     struct weir_client *c;
     unsigned n = 0;
 
@@ -65,9 +103,13 @@ static void accept_ready(struct weir_source *s, uint32_t events)
         return;
     for (c = d->clients; c; c = c->next)
         n++;
-    c = n < WEIR_DEVD_CLIENTS && peer_ok(fd) ? calloc(1, sizeof(*c)) : NULL;
-    if (!c) {
+    if (!peer_ok(fd)) {
         close(fd);
+        return;
+    }
+    c = n < WEIR_DEVD_CLIENTS ? calloc(1, sizeof(*c)) : NULL;
+    if (!c) {
+        refuse(fd, "weir-devd serves as many tools as it can: end one of them");
         return;
     }
     c->devd = d;
@@ -98,6 +140,8 @@ int weir_devd_listen(struct weir_devd *d)
     umask(mask);
     if (rc == 0)
         rc = weir_source_add(d, &d->listen_src, fd, accept_ready);
+    if (rc == 0 && d->spare_fd < 0)
+        d->spare_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (rc)
         close(fd);
     return rc;
@@ -112,6 +156,9 @@ void weir_devd_unlisten(struct weir_devd *d)
         unlink(path);
     }
     weir_source_close(d, &d->listen_src);
+    if (d->spare_fd >= 0)
+        close(d->spare_fd);
+    d->spare_fd = -1;
     while (d->clients)
         drop(d->clients);
 }

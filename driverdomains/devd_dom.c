@@ -196,6 +196,10 @@ static int hv_refused(const struct weir_domain_config *c, int rc,
                            "/dev/kvm is not there or can't be used: enable "
                            "virtualisation, load kvm-intel or kvm-amd, and "
                            "start weir-hv again; or use type=\"process\"");
+    if (rc == -EMFILE || rc == -ENFILE)
+        return weir_refuse(why, rc, "name",
+                           "weir-hv has no file descriptor left: destroy a "
+                           "domain, or raise its limit (LimitNOFILE=)");
     return weir_refuse(why, rc, "name", "weir-hv refused the domain: %s",
                        strerror(-rc));
 }

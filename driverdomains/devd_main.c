@@ -353,6 +353,7 @@ int main(int argc, char **argv)
     static struct weir_devd d = {
         .epoll_fd = -1,
         .lock_fd = -1,
+        .spare_fd = -1,
         .listen_src.fd = -1,
         .signal_src.fd = -1,
         .hv_src.fd = -1,

@@ -2,13 +2,19 @@
 #include "hypervisor/ctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
+
+#define TELL_NS 1000000000u /* between two lines of refused connections */
+
+_Static_assert(HV_CTL_CONNS == 64, "the text below says so");
 
 static int bind_to(int fd, const char *path)
 {
@@ -46,10 +52,12 @@ int hv_ctl_init(struct hv_ctl *c, struct hv_machine *m, const char *path,
     hv_stash_init(&c->stash, m->max_stash);
     for (int i = 0; i < HV_CTL_CONNS; i++)
         c->conn[i].fd = -1;
+    c->spare = -1;
     c->listener =
         socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->listener < 0)
         return -errno;
+    c->spare = fcntl(c->listener, F_DUPFD_CLOEXEC, 0);
     rc = bind_to(c->listener, path);
     if (rc == 0) {
         strcpy(c->path, path);
@@ -78,7 +86,9 @@ void hv_ctl_fini(struct hv_ctl *c)
     hv_stash_fini(&c->stash);
     if (c->listener >= 0)
         close(c->listener);
-    c->listener = -1;
+    if (c->spare >= 0)
+        close(c->spare);
+    c->listener = c->spare = -1;
     if (c->path[0])
         unlink(c->path);
     c->path[0] = 0;
@@ -93,10 +103,40 @@ static bool may_control(int fd)
            (uc.uid == 0 || uc.uid == geteuid());
 }
 
-void hv_ctl_accept(struct hv_ctl *c)
+static void refuse(struct hv_ctl *c, const char *why)
+{
+    uint64_t now = hv_now_ns();
+
+    if (c->told_ns == 0 || now - c->told_ns >= TELL_NS) {
+        c->told_ns = now;
+        hv_log("a control connection is refused: %s", why);
+    }
+}
+
+/* One that there is no descriptor for would keep the loop awake for ever. */
+static int take(struct hv_ctl *c)
 {
     int fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE))
+        return fd;
+    refuse(c, "no file descriptor is left: destroy a domain, or raise "
+              "weir-hv's limit (LimitNOFILE=)");
+    if (c->spare >= 0)
+        close(c->spare);
+    fd = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd >= 0)
+        close(fd);
+    else
+        nanosleep(&(struct timespec){0, 1000000}, NULL); /* others were first */
+    c->spare = fcntl(c->listener, F_DUPFD_CLOEXEC, 0);
+    return -1;
+}
+
+void hv_ctl_accept(struct hv_ctl *c)
+{
     struct epoll_event ev = {.events = EPOLLIN};
+    int fd = take(c);
 
     if (fd < 0)
         return;
@@ -109,6 +149,8 @@ void hv_ctl_accept(struct hv_ctl *c)
         c->conn[i].fd = fd;
         return;
     }
+    if (may_control(fd))
+        refuse(c, "there are 64 already: end one of their tools");
     close(fd);
 }
 

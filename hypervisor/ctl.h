@@ -31,6 +31,8 @@ struct hv_ctl {
     struct hv_machine *m;
     char path[108];
     int listener, epoll;
+    int spare;        /* to end connections by that there is no room for */
+    uint64_t told_ns; /* when that was said last */
     struct hv_conn conn[HV_CTL_CONNS];
     struct hv_stash stash;
     uint8_t in[WEIR_HV_MSG_MAX], out[WEIR_HV_MSG_MAX];

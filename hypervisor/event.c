@@ -32,8 +32,9 @@ static struct hv_evpair *pair_new(void)
     p->refs = 1;
     if (p->fd[0] >= 0 && p->fd[1] >= 0)
         return p;
-    if (p->fd[0] >= 0)
-        close(p->fd[0]);
+    for (unsigned i = 0; i < 2; i++)
+        if (p->fd[i] >= 0)
+            close(p->fd[i]);
     free(p);
     return NULL;
 }

@@ -249,11 +249,31 @@ static void accept_one(struct weir_xsd *x, int fd)
     }
 }
 
+/* Nothing in reserve and none can be made behind the seal: those who connect
+ * wait, but must not keep the loop awake. */
+static void stop_listening(struct weir_xsd *x)
+{
+    log_line(x, WEIR_LOG_WARN,
+             "no file descriptor is left: new connections wait; end tools or "
+             "domains");
+    x->deaf = epoll_ctl(x->epoll, EPOLL_CTL_DEL, x->listener, NULL) == 0;
+}
+
+static void listen_again(struct weir_xsd *x)
+{
+    struct epoll_event ev = {.events = EPOLLIN};
+
+    if (x->deaf)
+        x->deaf = epoll_ctl(x->epoll, EPOLL_CTL_ADD, x->listener, &ev) != 0;
+}
+
 static void accept_some(struct weir_xsd *x)
 {
     for (unsigned i = 0; i < 16; i++) {
         int fd = accept4(x->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+            stop_listening(x);
         if (fd < 0)
             return;
         accept_one(x, fd);
@@ -328,6 +348,7 @@ int weir_xsd_turn(struct weir_xsd *x, int timeout_ms)
     if (now >= x->next_tick_ns) {
         x->next_tick_ns = now + TICK_NS;
         weir_store_tick(x->store);
+        listen_again(x);
     }
     service_marked(x);
     reap(x);

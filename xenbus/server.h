@@ -50,6 +50,7 @@ struct weir_xsd {
     struct weir_store *store;
     struct weir_port *port; /* NULL: standalone */
     int epoll, listener;
+    bool deaf; /* the listener is left alone: no descriptor is left */
     bool check_peer; /* accept root and owner only */
     unsigned owner;  /* uid */
     unsigned nclients;
