@@ -281,8 +281,8 @@ static bool is_heard(struct weir_back_slot *s)
     if (s->unheard == 0)
         return true;
     snprintf(d->error, sizeof(d->error),
-             "the frontend's state cannot be watched: %s: raise the registry's "
-             "quotas (watches) for this domain",
+             "the frontend's state cannot be watched: %s: detach another "
+             "device, or use another driver domain",
              strerror(-s->unheard));
     weir_back_fail_now(s, d->error);
     return false;

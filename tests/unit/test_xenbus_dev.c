@@ -433,7 +433,7 @@ static void test_device_that_cannot_be_followed_says_so(void **state)
     expect(BPATH "/state", "5");
     expect(BPATH "/error",
            "the frontend's state cannot be watched: Argument list too long: "
-           "raise the registry's quotas (watches) for this domain");
+           "detach another device, or use another driver domain");
     assert_int_equal(events(WEIR_RES_EV_ERROR), 1);
     assert_int_equal(weir_backend_give(t.be, &r, NULL, 0), 0);
     expect(BPATH "/state", "6");
