@@ -69,9 +69,14 @@ destroy() { w destroy extra; }
 destroy_whole() { guest_or_none; }
 destroy_after() { create_after; }
 
+dies() { # and comes back, or the manager dies first
+    sig KILL "$1"
+    back() { [ "$(pid "$name")" != "$was" ] && is "$name" running || devd_gone; }
+    until_ok 10 back
+}
 # A guest that is to be built again when it dies.
-rebuild_before() { shutdown_before; }
-rebuild() { sig KILL extra; until_ok 3 is extra running; }
+rebuild_before() { shutdown_before && name=extra was=$(pid extra); }
+rebuild() { dies extra; }
 rebuild_whole() { until_ok 15 is extra running && until_ok 10 serves; }
 rebuild_after() { w destroy extra; }
 
@@ -100,11 +105,6 @@ restart_disk() { w restart disk; }
 restart_disk_whole() { until_ok 15 is disk running; }
 restart_disk_after() { :; }
 
-dies() { # and comes back, or the manager dies first
-    sig KILL "$1"
-    back() { [ "$(pid "$name")" != "$was" ] && is "$name" running || devd_gone; }
-    until_ok 10 back
-}
 kill_disk_before() { name=disk was=$(pid disk); }
 kill_disk() { dies disk; }
 kill_disk_whole() { until_ok 15 is disk running; }
