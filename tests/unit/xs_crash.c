@@ -74,6 +74,9 @@ static void start(struct xc *x)
 static void died(struct xc *x)
 {
     x->deaths++;
+    /* The domains go on meanwhile: what they were shown, they have seen. */
+    for (unsigned n = xc_random(x, 6); n; n--)
+        xc_guest_step(&x->g[xc_random(x, XC_GUESTS)]);
     for (unsigned i = 0; i < XC_GUESTS; i++)
         xc_guest_died(&x->g[i]);
     close(x->xsd->epoll);
@@ -227,7 +230,7 @@ static void equal(const struct weir_node *a, const struct weir_node *b)
     XC_CHECK(a->name_len == b->name_len &&
                  !memcmp(a->name, b->name, a->name_len) &&
                  a->value_len == b->value_len &&
-                 !memcmp(a->value, b->value, a->value_len) &&
+                 (!a->value_len || !memcmp(a->value, b->value, a->value_len)) &&
                  a->nperms == b->nperms && a->nchildren == b->nchildren,
              "node '%s' (%u bytes, %u permissions, %u children), expected '%s' "
              "(%u, %u, %u)",
