@@ -4,4 +4,4 @@ $(call helper,exhaust_guest,tests/e2e/exhaust_guest.c \
 $(call helper,exhaust_tool,tests/e2e/exhaust_tool.c,weir-xshosted weir-xenbus \
 	weir-ring)
 $(call script,$(addprefix tests/e2e/exhaust_,grants.sh store.sh files.sh \
-	space.sh))
+	memory.sh space.sh))

@@ -1,6 +1,5 @@
 #!/bin/bash
-# File descriptors of each program run out under load; then memory: the
-# machine's, a guest's frames, a program's own.
+# File descriptors of each program run out under load.
 . "$(dirname "$0")/exhaust_lib.sh"
 cli_begin "$@"
 command -v prlimit >/dev/null && command -v setpriv >/dev/null || skip "needs prlimit, setpriv"

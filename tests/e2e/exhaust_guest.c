@@ -15,6 +15,7 @@
  *   write I U N, read I U N   N units of 32 KiB from unit U on, of the I-th:
  *                  "DONE ERROR"; reading compares with what write writes
  *   say N          N lines into its log
+ *   eat            private memory until it dies of it
  *   rest N         reads into N pages, which the backend may keep mapped, then
  *                  no I/O until "work", which gives the pages back
  *
@@ -346,6 +347,10 @@ static void obey(const char *word, unsigned arg, const char *text,
     } else if (strcmp(word, "write") == 0 || strcmp(word, "read") == 0) {
         err = move(word[0] == 'w' ? WEIR_BLKFRONT_WRITE : WEIR_BLKFRONT_READ,
                    strstr(order, word) + strlen(word), &count);
+    } else if (strcmp(word, "eat") == 0) {
+        for (char *p; (p = malloc(1 << 20)) != NULL;)
+            memset(p, 1, 1 << 20);
+        err = -WEIR_ENOMEM;
     } else if (strcmp(word, "say") == 0) {
         for (; count < strtoul(text, NULL, 10); count++)
             fprintf(stderr,

@@ -6,7 +6,8 @@
 #   order NAME WORD...       what it is to do; its answer
 #   goes_on NAME...          each does I/O now; their sums are checked by them
 #   ended NAME...            told to end: they found nothing wrong
-#   same WHAT                after left_begin: the instance holds the same
+#   same WHAT [PATTERN...]   after left_begin: the instance holds the same, but
+#                            for keys that match a pattern
 #   refused PATTERN CMD...   fails with one line
 . "$(dirname "${BASH_SOURCE[0]}")/restart_lib.sh"
 
@@ -75,9 +76,9 @@ ended() {
     done
 }
 
-same() { # WHAT
+same() { # WHAT PATTERN...
     # The registry's journal grows with what it ever held.
-    LEFT_MS=10000 left_end 'domain xenstored frames' frames || die "$1: not as before: $(w list; w block-list)"
+    LEFT_MS=10000 left_end 'domain xenstored frames' frames "${@:2}" || die "$1: not as before: $(w list; w block-list)"
     echo "$1: ok"
 }
 
