@@ -3,7 +3,8 @@
  * weir-devd, private.  One thread, one epoll set; a domain that is slow or
  * hostile is waited for in a state with a deadline, never in a call.  The
  * registry and weir-hv are called synchronously: both are part of what the
- * manager trusts for its own progress, with a deadline each.
+ * manager trusts for its own progress, with a deadline each; a registry that
+ * dies is waited for in the call that met it (devd_store.h).
  *
  * What the manager knows of a device is in its own memory (struct weir_dev);
  * nothing read from the registry decides what is opened or removed.
