@@ -210,6 +210,24 @@ static void lost_events_mean_a_look_at_all(void **state)
     assert_int_equal(stops, 0);
 }
 
+/* Events went with the last connection: its successor's are not all. */
+static void a_registry_that_came_back_means_it_too(void **state)
+{
+    (void)state;
+    devd.xs_stale = true;
+    assert_true(weir_reg_events(&devd));
+    assert_int_equal(dev.back_state, WEIR_XENBUS_CONNECTED);
+    assert_int_equal(changes, 1);
+    assert_false(weir_reg_events(&devd));
+    assert_int_equal(changes, 1);
+    assert_int_equal(stops, 0);
+    /* And one that did not ends the instance, once. */
+    devd.xs_open = false;
+    weir_reg_events(&devd);
+    assert_int_equal(stops, 1);
+    assert_int_equal(devd.exit_code, 1);
+}
+
 /* Shown to people: printable, and cut to what there is room for. */
 static void an_error_is_made_printable(void **state)
 {
@@ -234,6 +252,7 @@ int main(void)
         cmocka_unit_test_setup(nonsense_is_no_state, begin),
         cmocka_unit_test_setup(a_busy_driver_domain_takes_turns, begin),
         cmocka_unit_test_setup(lost_events_mean_a_look_at_all, begin),
+        cmocka_unit_test_setup(a_registry_that_came_back_means_it_too, begin),
         cmocka_unit_test_setup(an_error_is_made_printable, begin),
     };
 
