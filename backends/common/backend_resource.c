@@ -67,6 +67,18 @@ static int announce(struct weir_backend *be, const struct weir_back_class *cls,
     return 0;
 }
 
+/* A directory alone has nothing to release, nor an answer of its own: its
+ * device was released, and who was told of that died. */
+static void detach(struct weir_backend *be, struct weir_back_slot *s,
+                   const struct weir_resource *res)
+{
+    bool given = s->has_resource || s->announced;
+
+    weir_back_detach(s);
+    if (!given)
+        weir_back_answer(be, WEIR_RES_EV_DETACHED, res, NULL);
+}
+
 int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
                       const int *fds, unsigned nfds)
 {
@@ -109,7 +121,7 @@ int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
             s->dev->res.vbd.size = res->vbd.size;
         weir_back_resized(s);
     } else if (res->op == WEIR_RES_DETACH) {
-        weir_back_detach(s);
+        detach(be, s, res);
     }
     return 0;
 }

@@ -209,6 +209,26 @@ static void test_detach_again_with_its_number_is_one(void **state)
     back_stop();
 }
 
+/* Its answer died with the manager, and the next one has looked at the
+ * directory, which is there still. */
+static void test_detach_of_what_is_released_is_answered(void **state)
+{
+    (void)state;
+    back_resume("4", "4");
+    back_expect_answer(WEIR_RES_EV_RESUMED, 40);
+    back_send_op(WEIR_RES_DETACH, 42);
+    back_set(FPATH "/state", "6", 5, 2);
+    back_step();
+    back_expect_answer(WEIR_RES_EV_DETACHED, 42);
+    back_set(BPATH "/online", "0", 2, 5);
+    back_step();
+    back_send_op(WEIR_RES_DETACH, 42);
+    back_expect_answer(WEIR_RES_EV_DETACHED, 42);
+    back_expect_no_answer();
+    back_expect(BPATH "/state", "6");
+    back_stop();
+}
+
 /* Its frontend may have much to do before it closes, and is served. */
 static void test_closing_device_goes_on_if_it_was_connected(void **state)
 {
@@ -265,6 +285,7 @@ int main(void)
         T(test_directory_that_is_gone_stays_gone),
         T(test_detach_that_was_under_way_ends),
         T(test_detach_again_with_its_number_is_one),
+        T(test_detach_of_what_is_released_is_answered),
         T(test_closing_device_goes_on_if_it_was_connected),
         T(test_second_resume_of_a_device_is_refused),
         T(test_heartbeat_is_answered_with_its_number),
