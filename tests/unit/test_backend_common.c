@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -174,6 +175,40 @@ static void test_malformed_resource_packets_leak_no_descriptor(void **state)
     close(sv[1]);
 }
 
+/* The device is named, so that the manager hears at once that it is refused. */
+static void test_a_packet_without_room_for_its_descriptors_is_told(void **state)
+{
+    struct weir_resource two = good(2), got;
+    int sv[2], fds[WEIR_RES_MAX_FDS], top;
+    struct rlimit was, tight;
+    unsigned before, n;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sv), 0);
+    before = open_fds();
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &was), 0);
+    top = dup(0); /* the lowest that is free */
+    assert_true(top > 0);
+    close(top);
+    for (unsigned room = 0; room < 3; room++) {
+        tight = was;
+        tight.rlim_cur = (rlim_t)top + room;
+        send_raw(sv[0], &two, sizeof(two), 2);
+        memset(&got, 0, sizeof(got));
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+        assert_int_equal(weir_resource_recv(sv[1], &got, fds, &n),
+                         room < 2 ? -EMFILE : 1);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &was), 0);
+        assert_int_equal(got.frontend, 5);
+        assert_int_equal(n, room < 2 ? 0 : 2);
+    }
+    close(fds[0]);
+    close(fds[1]);
+    assert_int_equal(open_fds(), before);
+    close(sv[0]);
+    close(sv[1]);
+}
+
 /* Work handed to a queue thread by a counter; it may be told to break. */
 struct job {
     unsigned todo, done, woken;
@@ -325,6 +360,8 @@ int main(void)
         cmocka_unit_test(test_limit_survives_extreme_numbers),
         cmocka_unit_test(test_stats_slots_run_out_and_come_back),
         cmocka_unit_test(test_malformed_resource_packets_leak_no_descriptor),
+        cmocka_unit_test(
+            test_a_packet_without_room_for_its_descriptors_is_told),
         cmocka_unit_test(test_queue_thread_wakes_works_and_stops),
         cmocka_unit_test(test_waiting_for_a_slow_device_is_no_hang),
         cmocka_unit_test(test_broken_queue_thread_waits_to_be_stopped),
