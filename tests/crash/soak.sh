@@ -46,7 +46,7 @@ kill_one() { # disk|net|devd|xenstored
     elif [ "$1" = xenstored ] && [ $SECONDS -lt $store_next ]; then
         return 0 # it may die ten times a minute
     else
-        sig KILL "$1" || return 0
+        sig KILL "$1" 2>/dev/null || return 0
     fi
     [ "$1" != xenstored ] || store_next=$((SECONDS + 7))
     killed[$1]=$((killed[$1] + 1))
