@@ -50,6 +50,7 @@ static int load_watch(struct weir_store_conn *c, enum xs_rec_type type,
     const void *h = xs_in_take(in, sizeof(struct xs_rec_watch));
     const char *path = take_string(in), *token = take_string(in);
     struct xs_rec_watch v;
+    int r;
 
     if (!h || !path || !token || in->left)
         return -EBADMSG;
@@ -61,7 +62,8 @@ static int load_watch(struct weir_store_conn *c, enum xs_rec_type type,
         return -EBADMSG;
     if (type == XS_REC_UNWATCH)
         return xs_watch_end(c, path, token) ? -EBADMSG : 0;
-    return xs_watch_begin(c, path, token, v.prefix, v.depth);
+    r = xs_watch_begin(c, path, token, v.prefix, v.depth);
+    return r == -EEXIST ? -EBADMSG : r;
 }
 
 static int load_number(struct weir_store_conn *c, enum xs_rec_type type,

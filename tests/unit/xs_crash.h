@@ -71,6 +71,7 @@ struct xc_guest {
     size_t in_len;
     bool reconnecting;
     unsigned left; /* requests to make */
+    uint32_t want; /* what waits until nothing is under way, and 1 */
     /* the watcher */
     bool watcher, known_set[XC_KEYS];
     char known[XC_KEYS][32];
@@ -97,6 +98,16 @@ uint32_t xc_random(struct xc *x, uint32_t below);
 /* One request of domain 0; its answer is 0 or a positive error.  Made again
  * when the server dies. */
 int xc_admin(struct xc *x, uint32_t type, const void *p, size_t len);
+
+struct xc_answer {
+    struct weir_xs_header h;
+    uint8_t p[WEIR_XS_PAYLOAD_MAX];
+};
+
+/* What the registry that does not die answers; tx: its number of the
+ * transaction. */
+void xc_ref_run(struct xc_guest *g, const struct xc_request *q, uint32_t tx,
+                struct xc_answer *a);
 
 /* xs_crash_guest.c */
 void xc_guest_init(struct xc *x, struct xc_guest *g, domid_t domid);

@@ -11,41 +11,6 @@
 
 #define KEYS "/local/domain/5/k"
 
-/* ---- the registry that does not die ---- */
-
-struct answer {
-    struct weir_xs_header h;
-    uint8_t p[WEIR_XS_PAYLOAD_MAX];
-};
-
-static void ref_run(struct xc_guest *g, const struct xc_request *q, uint32_t tx,
-                    struct answer *a)
-{
-    static uint8_t out[1u << 20];
-    size_t len, at = 0;
-    struct weir_xs_header h;
-    void *to = NULL;
-
-    XC_CHECK(weir_store_space(g->ref, &to) >= q->len, "no room");
-    memcpy(to, q->msg, q->len);
-    weir_xs_hdr_get(&h, q->msg);
-    h.tx_id = tx;
-    weir_xs_hdr_put(to, &h);
-    weir_store_fed(g->ref, q->len);
-    XC_CHECK(weir_store_run(g->ref, 1) == 1, "not handled");
-    len = weir_store_peek(g->ref, out, sizeof(out));
-    weir_store_sent(g->ref, len);
-    for (memset(a, 0, sizeof(*a)); at < len; at += WEIR_XS_HDR_SIZE + h.len) {
-        weir_xs_hdr_get(&h, out + at);
-        if (h.type == WEIR_XS_WATCH_EVENT)
-            continue;
-        a->h = h;
-        memcpy(a->p, out + at + WEIR_XS_HDR_SIZE, h.len);
-        return;
-    }
-    XC_CHECK(false, "no answer of the reference");
-}
-
 /* ---- requests ---- */
 
 static void request(struct xc_guest *g, uint32_t type, const void *p,
@@ -152,20 +117,20 @@ static void one_of_many(struct xc_guest *g, uint32_t what)
 
 static void work(struct xc_guest *g)
 {
-    uint32_t what = xc_random(g->x, 100);
+    uint32_t what = g->want ? g->want - 1 : xc_random(g->x, 100);
 
-    if (g->tx.id) {
-        if (g->n)
-            return;
-        if (what < 70)
-            one_of_many(g, xc_random(g->x, 12));
-        else
-            request_path(g, WEIR_XS_TRANSACTION_END, what < 90 ? "T" : "F");
+    if ((g->tx.id || what < 11) && (g->n || g->in_len)) {
+        g->want = what + 1; /* alone */
+        return;
+    }
+    g->want = 0;
+    if (g->tx.id && what < 70) {
+        one_of_many(g, xc_random(g->x, 12));
+    } else if (g->tx.id) {
+        request_path(g, WEIR_XS_TRANSACTION_END, what < 90 ? "T" : "F");
     } else if (what < 8) {
-        if (g->n)
-            return;
         request(g, WEIR_XS_TRANSACTION_START, "", 1);
-    } else if (what < 11 && !g->n && !g->in_len) {
+    } else if (what < 11) {
         struct weir_xs_ring_page *page = g->port->start.store_page;
 
         weir_store_reset(g->ref);
@@ -174,7 +139,7 @@ static void work(struct xc_guest *g)
     } else {
         one_of_many(g, what < 13 ? 15 : xc_random(g->x, 15));
     }
-    g->left--;
+    g->left -= g->left != 0;
 }
 
 static void look(struct xc_guest *g)
@@ -200,12 +165,13 @@ static uint32_t number(const uint8_t *p)
     return (uint32_t)strtoul((const char *)p, NULL, 10);
 }
 
-static bool is_error(const struct answer *a, const char *name)
+static bool is_error(const struct xc_answer *a, const char *name)
 {
     return a->h.type == WEIR_XS_ERROR && !strcmp((const char *)a->p, name);
 }
 
-static void same(const struct answer *a, const struct answer *b, uint32_t type)
+static void same(const struct xc_answer *a, const struct xc_answer *b,
+                 uint32_t type)
 {
     XC_CHECK(a->h.type == b->h.type && a->h.len == b->h.len &&
                  !memcmp(a->p, b->p, a->h.len),
@@ -215,11 +181,11 @@ static void same(const struct answer *a, const struct answer *b, uint32_t type)
 }
 
 static void tx_started(struct xc_guest *g, const struct xc_request *q,
-                       const struct answer *a)
+                       const struct xc_answer *a)
 {
-    struct answer b;
+    struct xc_answer b;
 
-    ref_run(g, q, 0, &b);
+    xc_ref_run(g, q, 0, &b);
     XC_CHECK(a->h.type == WEIR_XS_TRANSACTION_START, "start: '%.40s'",
              (const char *)a->p);
     g->tx = (struct xc_tx){number(a->p), number(b.p), false, q->died};
@@ -227,24 +193,24 @@ static void tx_started(struct xc_guest *g, const struct xc_request *q,
 }
 
 static void tx_ended(struct xc_guest *g, struct xc_request *q,
-                     const struct answer *a)
+                     const struct xc_answer *a)
 {
     bool again = is_error(a, "EAGAIN"), t = q->msg[WEIR_XS_HDR_SIZE] == 'T';
-    struct answer b;
+    struct xc_answer b;
 
     if (t && g->tx.doomed)
         XC_CHECK(again, "a transaction over a death ended: '%.40s'",
                  (const char *)a->p);
     if (t && again && (g->tx.doomed || g->tx.maybe || q->died))
         q->msg[WEIR_XS_HDR_SIZE] = 'F'; /* for the reference */
-    ref_run(g, q, g->tx.ref, &b);
+    xc_ref_run(g, q, g->tx.ref, &b);
     if (q->msg[WEIR_XS_HDR_SIZE] == 'T' || !t)
         same(a, &b, WEIR_XS_TRANSACTION_END);
     g->tx = (struct xc_tx){0};
 }
 
 static void learn(struct xc_guest *g, const struct xc_request *q,
-                  const struct answer *a)
+                  const struct xc_answer *a)
 {
     const char *path = (const char *)q->msg + WEIR_XS_HDR_SIZE;
     unsigned key = number((const uint8_t *)path + strlen(KEYS "/"));
@@ -256,11 +222,11 @@ static void learn(struct xc_guest *g, const struct xc_request *q,
              (const char *)a->p);
 }
 
-static void reply(struct xc_guest *g, const struct answer *a)
+static void reply(struct xc_guest *g, const struct xc_answer *a)
 {
     struct xc_request *q = &g->q[g->head];
     struct weir_xs_header h;
-    struct answer b;
+    struct xc_answer b;
 
     weir_xs_hdr_get(&h, q->msg);
     XC_CHECK(g->n, "an answer to nothing: type %u, id %u", a->h.type,
@@ -276,13 +242,13 @@ static void reply(struct xc_guest *g, const struct answer *a)
     else if (g->watcher && h.type == WEIR_XS_READ)
         learn(g, q, a);
     else {
-        ref_run(g, q, q->tx ? g->tx.ref : 0, &b);
+        xc_ref_run(g, q, q->tx ? g->tx.ref : 0, &b);
         if (!(q->tx && g->tx.doomed))
             same(a, &b, h.type);
     }
 }
 
-static void event(struct xc_guest *g, const struct answer *a)
+static void event(struct xc_guest *g, const struct xc_answer *a)
 {
     const char *path = (const char *)a->p, *token = path + strlen(path) + 1;
 
@@ -299,7 +265,7 @@ static void event(struct xc_guest *g, const struct answer *a)
 
 static void take(struct xc_guest *g)
 {
-    static struct answer a;
+    static struct xc_answer a;
 
     while (g->in_len >= WEIR_XS_HDR_SIZE) {
         size_t whole;
