@@ -269,12 +269,13 @@ int cli_devinfos(struct weir_cli *c, const char *domain, uint32_t cls,
     rc = cli_call(c, buf, weir_devctl_end(&o), collect, &k, &st);
     if (rc || st.error) {
         free(k.all);
-        return rc ? cli_unanswered(rc)
-               : st.text[0]
-                   ? cli_error("%s", st.text)
-                   : cli_error("domain \"%s\" does not exist: `weir list` "
-                               "shows those that do",
-                               domain);
+        if (rc)
+            return cli_unanswered(rc);
+        if (st.error != ENOENT && st.text[0])
+            return cli_error("%s", st.text);
+        return cli_error("domain \"%s\" does not exist: `weir list` "
+                         "shows those that do",
+                         domain);
     }
     *list = (struct weir_devctl_devinfo *)(void *)k.all;
     *n = (unsigned)k.n;
