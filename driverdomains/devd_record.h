@@ -139,7 +139,7 @@ void weir_record_drop(struct weir_devd *d, struct weir_recorded *rec);
 
 /* ---- the successor (devd_recover.c) -------------------------------------- */
 
-/* Is there anything to go on with? */
+/* Is there anything to go on with, or may there be? */
 bool weir_recover_wanted(struct weir_devd *d);
 /* 0: everything goes on; -errno: nothing does, and nothing was changed. */
 int weir_recover(struct weir_devd *d);

@@ -68,8 +68,8 @@ bool weir_recover_wanted(struct weir_devd *d)
     struct weir_found f;
     int rc = next_record(d, 0, &f);
 
-    if (rc)
-        return false;
+    if (rc) /* else there may be some: weir_recover() says why not */
+        return rc != -ENOENT;
     rc = load(&f);
     if (rc == 0)
         rc = weir_record_get_dom(f.buf, f.len, &r, &cfg);
@@ -121,14 +121,14 @@ static void not_taken(struct weir_takeover *t, const struct weir_found *f,
         t->bad[t->nbad++] = f->key;
 }
 
-static void read_all(struct weir_takeover *t)
+static int read_all(struct weir_takeover *t)
 {
     uint64_t first = 0;
     struct weir_found f;
+    int rc;
 
-    while (next_record(t->d, first, &f) == 0) {
-        int rc = load(&f);
-
+    while ((rc = next_record(t->d, first, &f)) == 0) {
+        rc = load(&f);
         if (weir_record_serial_of(f.key) > t->d->last_serial)
             t->d->last_serial = weir_record_serial_of(f.key);
         if (rc == 0)
@@ -139,20 +139,29 @@ static void read_all(struct weir_takeover *t)
             not_taken(t, &f, rc);
         first = f.key + 1;
     }
+    return rc == -ENOENT ? 0 : rc;
 }
 
 int weir_recover(struct weir_devd *d)
 {
     struct weir_takeover t = {.d = d};
-    int listener;
+    int listener, rc;
 
     t.bad = calloc(WEIR_STASH_RECORDS, sizeof(*t.bad));
     if (!t.bad)
         return -ENOMEM;
-    read_all(&t);
-    if (!d->store) {
+    rc = read_all(&t);
+    if (rc == 0 && !d->store)
+        rc = -EPROTO; /* wanted() read it a moment ago */
+    if (rc) { /* a domain whose record was not read would be destroyed */
+        weir_devd_log("weir-hv does not give what the last manager left (%s): "
+                      "all is left as it is: %s",
+                      strerror(-rc),
+                      rc == -EMFILE ? "raise the limit of weir-devd "
+                                      "(LimitNOFILE=) and start it again"
+                                    : "try again, or `weir down`");
         free(t.bad);
-        return -EPROTO; /* wanted() read it a moment ago */
+        return rc;
     }
     listener = d->xs_listen;
     d->greeted = true;

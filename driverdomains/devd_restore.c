@@ -210,6 +210,9 @@ static bool named(struct weir_devd *d, const char *name)
     for (struct weir_dom *m = d->doms; m; m = m->next)
         if (!strcmp(m->cfg.name, name))
             return true;
+    for (struct weir_restart *r = d->restarts; r; r = r->next)
+        if (!strcmp(r->cfg.name, name))
+            return true;
     return false;
 }
 
@@ -230,7 +233,7 @@ int weir_restore_restart(struct weir_takeover *t, const struct weir_found *f)
     note_recorded(&r->rec, f);
     if (named(d, r->cfg.name)) {
         /* On its way from one record to the other, and the domain's says
-         * all. */
+         * all; or of an attempt after one that is made again. */
         weir_record_drop(d, &r->rec);
         free(r);
         return 0;

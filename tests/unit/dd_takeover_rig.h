@@ -21,6 +21,8 @@ struct rig {
     struct rig_record kept[RIG_RECORDS]; /* by key */
     unsigned nkept, stashes, logs;
     int stash_says;
+    unsigned reads; /* of records, that go well */
+    int read_says;  /* those after them; 0: all go well */
     char told[512];
     struct {
         bool known;

@@ -166,6 +166,32 @@ static void test_restarts(void **state)
     assert_int_equal(rig.nkept, 3);
 }
 
+/* One more attempt was recorded, and the one that it follows not yet dropped:
+ * one of them is made. */
+static void test_restart_twice(void **state)
+{
+    struct weir_restart *r;
+
+    (void)state;
+    rig_store();
+    for (uint32_t i = 0; i < 2; i++) {
+        r = calloc(1, sizeof(*r));
+        weir_domain_config_init(&r->cfg);
+        snprintf(r->cfg.name, sizeof(r->cfg.name), "away");
+        r->failed = i;
+        r->next = rig.d.restarts;
+        weir_record_restart(&rig.d, r);
+        rig.d.restarts = r;
+    }
+    weir_record_sync(&rig.d);
+    assert_int_equal(rig.nkept, 3);
+    rig_die();
+    assert_int_equal(rig_next(), 0);
+    r = rig.d.restarts;
+    assert_true(r && !r->next);
+    assert_int_equal(rig.nkept, 2);
+}
+
 /* A device's driver domain died, and that was known. */
 static void test_no_backend(void **state)
 {
@@ -303,6 +329,25 @@ static void test_no_store(void **state)
     rig_expect("");
 }
 
+/* What is there and was not given is no domain without a record: the next
+ * manager may see it. */
+static void test_unread(void **state)
+{
+    (void)state;
+    two_domains();
+    for (unsigned n = 0; n < 6; n++) {
+        rig.reads = n;
+        rig.read_says = -EMFILE;
+        assert_int_equal(rig_next(), -EMFILE);
+        assert_int_equal(rig.nkept, 4);
+        rig_expect("");
+        rig_die();
+    }
+    rig.read_says = 0;
+    assert_int_equal(rig_next(), 0);
+    rig_expect("adopt sweep");
+}
+
 static void test_nothing(void **state)
 {
     (void)state;
@@ -340,7 +385,8 @@ int main(void)
         T(test_no_backend),     T(test_garbage),
         T(test_unsealed),       T(test_missing_descriptor),
         T(test_garbled_device), T(test_no_store),
-        T(test_nothing),        T(test_full),
+        T(test_unread),         T(test_nothing),
+        T(test_full),           T(test_restart_twice),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
