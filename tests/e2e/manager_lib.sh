@@ -72,13 +72,15 @@ loads_begin() { # CAP: percent of a processor
 # Counts in the words of crash_kill's and the guests' results.
 loads_end() {
     local g id bad
+    # First: it counts what there is before and after, and the others would
+    # end meanwhile.
+    "$B/tests/crash_kill" --state-dir "$S" --domain disk --guest load \
+        --image "$dir/load.img" --kills 0 >"$dir/kill.out" 2>&1 ||
+        die "load: $(cat "$dir/kill.out" "$S/log/load.log")"
     for g in left right; do
         id=$(info $g domid)
         w store write "/local/domain/$id/data/stop" 1 || die "$g can't be told to stop"
     done
-    "$B/tests/crash_kill" --state-dir "$S" --domain disk --guest load \
-        --image "$dir/load.img" --kills 0 >"$dir/kill.out" 2>&1 ||
-        die "load: $(cat "$dir/kill.out" "$S/log/load.log")"
     for g in $LOADS; do
         until_ok 30 grep -q 'result ios' "$S/log/$g.log" ||
             die "$g tells no result: $(tail -n 5 "$S/log/$g.log")"
