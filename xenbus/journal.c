@@ -188,16 +188,19 @@ static bool grow(struct weir_store *s, uint64_t need)
     return false;
 }
 
-bool xs_j_full(struct weir_store *s, size_t more)
+bool xs_j_full(struct weir_store_conn *c, size_t more)
 {
+    struct weir_store *s = c->s;
     struct xs_journal *j = s->journal;
-    uint64_t need;
+    uint64_t need, size;
 
     if (!j)
         return false;
+    size = xs_j_size(j->next[0] ? j->next_pages : j->pages);
     need = bound(s) + more + XS_J_SLACK;
-    if (need <= xs_j_size(j->next[0] ? j->next_pages : j->pages) ||
-        grow(s, need))
+    if (!c->privileged)
+        need += size / XS_J_RESERVE;
+    if (need <= size || grow(s, need))
         return false;
     if (xs_may_log(s, &j->refused_ns))
         xs_log(s, WEIR_LOG_ERROR,

@@ -42,6 +42,8 @@
 #define XS_J_DOMAIN 128u
 #define XS_J_FIXED  4096u
 #define XS_J_SLACK  65536u /* for records behind the fullest snapshot */
+/* Of a run that cannot grow, one part in so many is for domain 0 alone. */
+#define XS_J_RESERVE 8u
 /* A ring connection with so many bytes of replies unread gets no more. */
 #define XS_J_REPLIES 16384u
 
@@ -138,7 +140,7 @@ void xs_j_commit(struct weir_store *s);
 /* A fresh snapshot in another run, switched to. */
 void xs_j_switch(struct weir_store *s);
 /* Would the snapshot get too long by so many bytes?  Asks for growth. */
-bool xs_j_full(struct weir_store *s, size_t more);
+bool xs_j_full(struct weir_store_conn *c, size_t more);
 
 /* journal_snap.c */
 void xs_j_snapshot(struct weir_store *s);

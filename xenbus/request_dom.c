@@ -37,7 +37,7 @@ int xs_do_introduce(struct weir_store_conn *c, const char *p, size_t len)
         weir_xs_parse_u64(argv[1], &frame) ||
         weir_xs_parse_u64(argv[2], &port) || port > UINT32_MAX)
         return -EINVAL;
-    if (xs_j_full(s, XS_J_CONN + XS_J_DOMAIN))
+    if (xs_j_full(c, XS_J_CONN + XS_J_DOMAIN))
         return -ENOSPC;
     d = xs_domain_get(s, domid);
     if (!d)
@@ -171,7 +171,7 @@ int xs_do_set_feature(struct weir_store_conn *c, const char *p, size_t len)
         xs_domid_arg(argv[0], &domid) || weir_xs_parse_u64(argv[1], &value) ||
         value & ~(uint64_t)XS_FEATURES)
         return -EINVAL;
-    if (xs_j_full(c->s, XS_J_DOMAIN))
+    if (xs_j_full(c, XS_J_DOMAIN))
         return -ENOSPC;
     d = xs_domain_get(c->s, domid);
     if (!d)
@@ -245,7 +245,7 @@ int xs_do_set_quota(struct weir_store_conn *c, const char *p, size_t len)
     }
     if (xs_domid_arg(argv[0], &domid))
         return -EINVAL;
-    if (xs_j_full(c->s, XS_J_DOMAIN))
+    if (xs_j_full(c, XS_J_DOMAIN))
         return -ENOSPC;
     d = xs_domain_get(c->s, domid);
     if (!d)

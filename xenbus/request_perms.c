@@ -41,7 +41,7 @@ static int replace_perms(struct xs_change *ch, const struct weir_xs_perm *perms,
     struct weir_node *n;
     int r;
 
-    if (now && xs_j_full(s, XS_J_DOMAIN + count * sizeof(*perms)))
+    if (now && xs_j_full(ch->c, XS_J_DOMAIN + count * sizeof(*perms)))
         return -ENOSPC;
     if (!xs_domain_get(s, perms[0].domid))
         return -ENOMEM;

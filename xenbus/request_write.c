@@ -53,7 +53,7 @@ static int room_for(struct xs_change *ch, const struct weir_node *parent,
                 n * fixed + strlen(ch->path) + value))
         return -ENOMEM;
     if (!ch->v.tx &&
-        xs_j_full(c->s, n * fixed + strlen(ch->path) + value + XS_J_DOMAIN))
+        xs_j_full(c, n * fixed + strlen(ch->path) + value + XS_J_DOMAIN))
         return -ENOSPC;
     return 0;
 }
@@ -195,7 +195,7 @@ static int overwrite(struct xs_change *ch, const struct weir_node *old,
     if (xs_owner(old) == c->d->domid &&
         xs_over(c, WEIR_QUOTA_MEMORY, c->d->memory, more))
         return -ENOMEM;
-    if (!ch->v.tx && more && xs_j_full(c->s, more))
+    if (!ch->v.tx && more && xs_j_full(c, more))
         return -ENOSPC;
     r = xs_tx_note(c, ch->v.tx, ch->path, TX_WRITTEN, ch->v.tx ? len : 0);
     if (r)

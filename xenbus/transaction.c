@@ -221,7 +221,7 @@ int xs_do_tx_start(struct weir_store_conn *c, const char *p, size_t len)
         return -EBUSY;
     if (xs_over(c, WEIR_QUOTA_TRANSACTIONS, c->d->transactions, 1))
         return -ENOSPC;
-    if (xs_j_full(c->s, TX_RECORD))
+    if (xs_j_full(c, TX_RECORD))
         return -ENOSPC;
     do {
         number++;

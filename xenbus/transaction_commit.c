@@ -87,7 +87,7 @@ static int too_much(struct weir_store_conn *c, const struct xs_tx *tx)
 
     for (const struct xs_domain *t = c->s->touched; t; t = t->next_touched)
         sum += t->delta_memory;
-    if (sum > 0 && xs_j_full(c->s, (size_t)sum))
+    if (sum > 0 && xs_j_full(c, (size_t)sum))
         return -ENOSPC;
 
     if (d->delta_nodes > 0 &&

@@ -239,7 +239,7 @@ int xs_do_watch(struct weir_store_conn *c, const char *p, size_t len)
     /* An event that could not be sent would be one nobody hears of. */
     if (strlen(path) + strlen(argv[1]) + 2 > WEIR_XS_PAYLOAD_MAX)
         return -EINVAL;
-    if (xs_j_full(c->s, watch_record(path, argv[1])))
+    if (xs_j_full(c, watch_record(path, argv[1])))
         return -ENOSPC;
     r = xs_watch_begin(c, path, argv[1], prefix_of(c, argv[0]), depth);
     if (r)

@@ -165,6 +165,38 @@ static void without_frames_growth_is_refused(void **state)
     end(&b);
 }
 
+/* What is left when no more frames are is not for guests alone: domain 0 must
+ * be able to go on, whatever they keep in the registry. */
+static void guests_do_not_take_the_last_of_it(void **state)
+{
+    struct weir_store_conn *guest;
+    unsigned n = 0;
+    struct bed b;
+    int r;
+
+    (void)state;
+    begin(&b, 1 + 2 * XS_J_PAGES + 100);
+    assert_int_equal(program(&b), 0);
+    assert_int_equal(ask(b.dom0, WEIR_XS_MKDIR, "/g", 3, NULL, 0), 0);
+    assert_int_equal(ask(b.dom0, WEIR_XS_SET_PERMS, "/g\0b5", 6, NULL, 0), 0);
+    guest = weir_store_connect(b.s, 5, NULL);
+    do {
+        char p[1600];
+        int at = snprintf(p, sizeof(p), "/g/%u", n);
+
+        memset(p + at + 1, 'x', 1500);
+        r = ask(guest, WEIR_XS_WRITE, p, (size_t)at + 1 + 1500, NULL, 0);
+    } while (r == 0 && ++n < 1000);
+    assert_int_equal(r, ENOSPC);
+    assert_true(n > 100);
+    assert_int_equal(ask(b.dom0, WEIR_XS_INTRODUCE, "6\0001\0001", 6, NULL, 0),
+                     0);
+    assert_int_equal(put(&b, 1, 'x', 1500), 0);
+    assert_int_equal(next_program(&b), 0);
+    assert_int_equal(put(&b, 2, 'x', 1500), 0);
+    end(&b);
+}
+
 /* It serves without a journal; but who comes after it is not to begin as if
  * nothing had been. */
 static void without_any_frames_it_serves_once(void **state)
@@ -328,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_grows_and_outlives),
         cmocka_unit_test(without_frames_growth_is_refused),
+        cmocka_unit_test(guests_do_not_take_the_last_of_it),
         cmocka_unit_test(without_any_frames_it_serves_once),
         cmocka_unit_test(spoilt_bytes_are_no_more_than_an_error),
         cmocka_unit_test(a_spoilt_page_harms_its_owner),
