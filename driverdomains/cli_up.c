@@ -115,6 +115,10 @@ static int start(struct weir_cli *c, const char *name, const char *sock,
             return 0;
         usleep(STEP_US);
     }
+    if (again) /* asked to end it would end all that runs */
+        return cli_error("%s does not answer yet after %d s and goes on by "
+                         "itself: see `%s`",
+                         name, START_MS / 1000, log);
     kill(pid, SIGTERM);
     waitpid(pid, &status, 0);
     show_log(log, from);

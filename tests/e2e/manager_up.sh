@@ -69,6 +69,20 @@ refused 'an instance runs there'
 [ "$(programs)" = "$before" ] || die "not as it was: $before, now $(programs)"
 fetch || die "no service"
 
+# One that takes long to go on is waited for no longer, and not ended: all that
+# runs would end with it.
+mkdir "$dir/slow" && ln "$B/bin/weir" "$dir/slow" 2>/dev/null || cp "$B/bin/weir" "$dir/slow"
+printf '#!/bin/sh\nkill -STOP $$\nexec "%s" "$@"\n' "$B/bin/weir-devd" >"$dir/slow/weir-devd"
+chmod +x "$dir/slow/weir-devd"
+end_of KILL devd
+bin=$dir/slow
+try up
+bin=
+refused 'weir-devd does not answer yet'
+kill -CONT "$(server devd)" || die "weir-devd was ended"
+until_ok 10 w list >/dev/null || die "the manager does not go on"
+[ "$(programs)" = "$before" ] || die "not as it was: $before, now $(programs)"
+
 # weir-hv is gone: nothing can go on.
 end_of STOP devd
 end_of KILL hv
