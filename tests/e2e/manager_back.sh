@@ -59,11 +59,13 @@ killed disk
 
 # Programs that end while there is no manager.
 disk=$(info disk restarts) pid=$(pid again)
+ended() { [ ! -d /proc/$1 ] || grep -q '^State:.*Z' /proc/$1/status; }
 kill_all() {
     local d p=
     for d in "$@"; do p="$p $(pid "$d")"; done
     devd_ends
     kill -KILL $p || die "nobody to kill: $p"
+    for d in $p; do until_ok 10 ended "$d" || die "$d does not end"; done
 }
 kill_all disk again once
 back

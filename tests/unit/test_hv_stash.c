@@ -84,7 +84,7 @@ static int begin(void **state)
     before = descriptors();
     memset(&ctl, 0, sizeof(ctl));
     ctl.m = &machine;
-    ctl.epoll = ctl.listener = -1;
+    ctl.epoll = ctl.listener = ctl.spare = -1;
     for (int i = 0; i < HV_CTL_CONNS; i++)
         ctl.conn[i].fd = -1;
     hv_stash_init(&ctl.stash, MAX_FDS);
