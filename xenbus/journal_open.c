@@ -98,8 +98,11 @@ void weir_store_resume(struct weir_store_conn *c, void *user, uint32_t out)
 {
     c->user = user;
     settle_output(c, out);
-    for (struct xs_watch *w = c->watches; w && !c->dead; w = w->next)
+    for (struct xs_watch *w = c->watches; w; w = w->next) {
         xs_event(c, w, w->path + w->prefix);
+        if (c->dead) /* its watches are gone */
+            break;
+    }
 }
 
 void weir_store_settle(struct weir_store *s)
