@@ -90,6 +90,18 @@ static void name_tap(struct weir_dev *dev)
                           dev->devid, dev->tap);
 }
 
+static int record(struct weir_dev *dev, const char *where,
+                  struct weir_refusal *why)
+{
+    int rc = weir_record_dev(dev);
+
+    return rc ? weir_refuse(why, rc, where,
+                            "weir-hv keeps no more records of domains and "
+                            "devices: %s: detach some first",
+                            strerror(-rc))
+              : 0;
+}
+
 static int make_tap(struct weir_dev *dev, const char *where,
                     struct weir_refusal *why)
 {
@@ -110,7 +122,8 @@ static int make_tap(struct weir_dev *dev, const char *where,
     dev->nfds = how.queues;
     rc = weir_filter_dev(dev, where, why);
     WEIR_CRASH_POINT();
-    return rc;
+    /* With its queues: the backend alone would have them else. */
+    return rc ? rc : record(dev, where, why);
 }
 
 static void unlink_dev(struct weir_devd *d, struct weir_dev *dev)
@@ -193,15 +206,10 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
     dev->phase = WEIR_DEV_ATTACHING;
     if (has_tap(dev))
         name_tap(dev);
-    rc = weir_record_dev(dev); /* a successor takes back what was begun */
-    if (rc) {
+    rc = record(dev, where, why); /* a successor takes back what was begun */
+    if (rc)
         dev->tap[0] = '\0';
-        weir_refuse(why, rc, where,
-                    "weir-hv keeps no more records of domains and devices: "
-                    "%s: detach some first",
-                    strerror(-rc));
-    }
-    if (rc == 0 && has_tap(dev))
+    else if (has_tap(dev))
         rc = make_tap(dev, where, why);
     if (rc == 0) {
         rc = weir_reg_device(dev);
