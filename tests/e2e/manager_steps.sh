@@ -11,7 +11,7 @@
 . "$(dirname "$0")/manager_lib.sh" || exit 1
 . "$(dirname "$0")/../crash/points_lib.sh" || exit 1
 POINTS=${POINTS:-some} SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
-OPERATIONS='nothing create block_attach network_attach block_detach network_detach
+OPERATIONS='nothing create block_attach network_attach network_plain block_detach network_detach
     shutdown destroy rebuild restart_disk kill_disk kill_net'
 cli_begin "$@"
 STEPS=$B/tests/weir-devd-steps
@@ -89,6 +89,17 @@ network_attach_before() { :; }
 network_attach() { w network-attach web bridge=br0,ip=10.77.0.9; }
 network_attach_whole() { has_or_not network; }
 network_attach_after() { has_not network || w network-detach web 1; }
+
+# One without a filter, and all of its taps outlive their driver domain.
+network_plain_before() { :; }
+network_plain() { w network-attach web bridge=br0,antispoof=0; }
+network_plain_whole() {
+    has_or_not network || return
+    kill_net_before && kill_net && kill_net_whole || return
+    w --json network-list web | jq -r '.[].vifname' >"$dir/taps"
+    while read -r tap; do ip link show "$tap" || return; done <"$dir/taps"
+}
+network_plain_after() { network_attach_after; }
 
 block_detach_before() { block_attach; }
 block_detach() { w block-detach web xvdb; }
