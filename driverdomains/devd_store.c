@@ -19,7 +19,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define STORE_MEMORY_MIB  64 /* a limit, for its journal (xenbus/journal.h) */
+/* A limit, for its journal: a quarter of it is the largest registry. */
+#define STORE_MEMORY_MIB  256
 #define STORE_PRIVATE_MIB 512
 #define CONNECT_MS        10000
 #define STEP_MS           1
