@@ -359,6 +359,8 @@ int main(int argc, char **argv)
         .hv_src.fd = -1,
         .xs_src.fd = -1,
         .xs_listen = -1,
+        /* A registry that does not come back is asked for things, too. */
+        .xs = {.fd = -1, .broken = -ENOTCONN},
     };
     bool clean_only = false;
     const char *dir = parse(argc, argv, &d, &clean_only);

@@ -179,13 +179,14 @@ int weir_xs_call(struct weir_xs *xs, enum weir_xs_type type, weir_xs_tx tx,
                  const char **reply)
 {
     struct weir_xs_header req = {.type = type, .tx_id = tx}, h;
-    uint64_t t = now(xs), end;
+    uint64_t t, end;
     int r;
 
     if (xs->broken)
         return xs->broken;
     if (xs->out_len > sizeof(xs->out))
         return -WEIR_E2BIG;
+    t = now(xs);
     end = t + xs->deadline_ns < t ? UINT64_MAX : t + xs->deadline_ns;
     req.req_id = ++xs->next_req_id;
     req.len = xs->out_len - WEIR_XS_HDR_SIZE;
