@@ -39,5 +39,18 @@ w store ls / >"$dir/out" 2>&1 && die "a registry without a manager"
 [ "$(wc -l <"$dir/out")" = 1 ] || die "store ls: $(cat "$dir/out")"
 [ "$(w --json list | jq length)" = 0 ] || die "domains stay: $(w list)"
 w down || die down
+
+# Under a manager that takes over: it never had a connection.
+mkdir "$dir/bin" && cp "$B"/bin/weir* "$dir/bin" || die "no copies of the programs"
+"$dir/bin/weir" --state-dir "$S" up --memory 256M "$dir"/{disk,net,web}.cfg >/dev/null || die "up again"
+store=$(w --json list | jq -r '.[] | select(.name == "xenstored").pid')
+kill -KILL "$(pgrep -f "weir-devd --state-dir $S")" "$store" || die "no programs"
+rm "$dir/bin/weir-xenstored"
+timeout 60 "$dir/bin/weir-devd" --state-dir "$S" --registry-restarts 1 2>"$dir/out"
+rc=$?
+[ $rc = 1 ] && [ "$(tail -n 1 "$dir/out")" = 'weir-devd: stopped' ] ||
+    die "not in order: $rc, $(cat "$dir/out")"
+[ "$(w --json list | jq length)" = 0 ] || die "domains stay: $(w list)"
+w down || die "down again"
 cli_snapshot | cmp -s - "$dir/nothing" || die "something stays: $(cli_snapshot | diff "$dir/nothing" -)"
 echo "the registry came back as often as it may; then the instance ended in order"
