@@ -101,11 +101,7 @@ int weir_backend_give(struct weir_backend *be, const struct weir_resource *res,
     close_all(fds, nfds);
     s = weir_back_find(be, cls, (domid_t)res->frontend, res->devid);
     if (s == NULL && res->op == WEIR_RES_DETACH) {
-        /* Refused before: the manager need not wait for it. */
-        weir_back_answer(be, WEIR_RES_EV_DETACHED, res, NULL);
-        return 0;
-    }
-    if (s == NULL && res->op == WEIR_RES_DETACH) {
+        /* Refused, or released before: the manager need not wait for it. */
         weir_back_answer(be, WEIR_RES_EV_DETACHED, res, NULL);
         return 0;
     }
