@@ -232,7 +232,8 @@ lab_boot() {
     lab_tail=$!
     # It does not outlive this script, whatever ends that.
     setpriv --pdeathsig KILL qemu-system-x86_64 -display none -nodefaults \
-        -no-reboot -chardev "pipe,id=monitor,path=$lab_dir/monitor" \
+        -no-reboot -d cpu_reset -D "$lab_dir/cpu.log" \
+        -chardev "pipe,id=monitor,path=$lab_dir/monitor" \
         -mon chardev=monitor -serial "file:$lab_console" \
         -serial "file:$lab_results" "$@" </dev/null 2>"$lab_dir/qemu.log" &
     lab_pid=$!
@@ -248,7 +249,8 @@ lab_boot() {
         [ "$rc" = 0 ] || lab_result FAIL "machine: qemu ended with $rc:" \
             "$(head -n 1 "$lab_dir/qemu.log")"
         grep -q '^END' "$lab_results" ||
-            lab_result FAIL "machine: ended before the lab did"
+            lab_result FAIL "machine: ended before the lab did" \
+                "$(grep -m 1 -A 12 'Triple fault' "$lab_dir/cpu.log" | tr '\n' ' ')"
     fi
     echo "machine ran $((SECONDS - from)) s"
 }
