@@ -59,7 +59,11 @@ killed disk
 
 # Programs that end while there is no manager.
 disk=$(info disk restarts) pid=$(pid again)
-ended() { [ ! -d /proc/$1 ] || grep -q '^State:.*Z' /proc/$1/status; }
+# The first thread is a zombie before the others are gone.
+ended() {
+    [ "$(ls /proc/$1/task 2>/dev/null | wc -l)" -le 1 ] &&
+        { [ ! -d /proc/$1 ] || grep -q '^State:.*Z' /proc/$1/status; }
+}
 kill_all() {
     local d p=
     for d in "$@"; do p="$p $(pid "$d")"; done
