@@ -28,4 +28,15 @@ int weir_xs_pull(const volatile char *ring, const volatile uint32_t *prod,
                  volatile uint32_t *cons, uint32_t *own, void *buf, size_t len,
                  bool *notify);
 
+/* The same in two steps, for who does something between: the bytes alone, and
+ * what was done told.  Put is told of by a store-release of *own to the page's
+ * producer index and a notification; taken by weir_xs_taken (n > 0 bytes by
+ * take), which returns whether the peer has to be notified. */
+int weir_xs_put(volatile char *ring, const volatile uint32_t *cons,
+                uint32_t *own, const void *buf, size_t len);
+int weir_xs_take(const volatile char *ring, const volatile uint32_t *prod,
+                 uint32_t *own, void *buf, size_t len);
+bool weir_xs_taken(const volatile uint32_t *prod, volatile uint32_t *cons,
+                   uint32_t own, int n);
+
 #endif

@@ -62,23 +62,20 @@ static bool ring_wake(struct weir_xsd_peer *p)
 static int ring_fill(struct weir_xsd_peer *p, bool *more)
 {
     struct weir_xs_ring_page *page = p->page;
-    uint32_t before = p->req_cons, taken;
-    bool notify = false;
     void *at = NULL;
     size_t room = weir_store_space(p->conn, &at);
+    bool notify;
     int n;
 
     if (!room)
         return 0;
-    n = weir_xs_pull(page->req, &page->req_prod, &taken, &p->req_cons, at, room,
-                     &notify);
+    n = weir_xs_take(page->req, &page->req_prod, &p->req_cons, at, room);
     if (n <= 0)
         return n;
     weir_store_fed(p->conn, (size_t)n);
-    weir_store_release32(&page->req_cons, p->req_cons);
+    notify = weir_xs_taken(&page->req_prod, &page->req_cons, p->req_cons, n);
     WEIR_CRASH_POINT();
-    weir_mb(); /* now it counts whether the ring is full (ring_page.c) */
-    if (weir_load_relaxed32(&page->req_prod) - before >= WEIR_XS_RING_SIZE)
+    if (notify)
         tell(p);
     *more = true;
     return 0;
@@ -89,16 +86,13 @@ static int ring_fill(struct weir_xsd_peer *p, bool *more)
 static int ring_flush(struct weir_xsd_peer *p, bool *more)
 {
     struct weir_xs_ring_page *page = p->page;
-    uint32_t put;
     uint8_t buf[WEIR_XS_RING_SIZE];
     size_t len = weir_store_peek(p->conn, buf, sizeof(buf));
-    bool notify = false;
     int n;
 
     if (!len)
         return 0;
-    n = weir_xs_push(page->rsp, &put, &page->rsp_cons, &p->rsp_prod, buf, len,
-                     &notify);
+    n = weir_xs_put(page->rsp, &page->rsp_cons, &p->rsp_prod, buf, len);
     if (n <= 0)
         return n;
     weir_store_sending(p->conn, (size_t)n);
