@@ -37,7 +37,7 @@ int weir_blk_queue_broken(struct weir_blk_queue *q, const char *reason)
     return -EPROTO;
 }
 
-/* Another queue is short of room: pages kept for later are for now its. */
+/* Another queue is short of room: it gets that of pages kept for later. */
 static void make_room(struct weir_blk_queue *q)
 {
     uint32_t n = weir_load_relaxed32(q->shortages);
