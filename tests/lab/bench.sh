@@ -27,7 +27,7 @@ cp "$B/guests/vm_guest.elf" "$B/guests/vm_first.elf" "$root/t/guests" ||
     lab_die "guests are not built"
 echo "$groups" >"$root/lab/groups"
 lab_pack "$root"
-lab_linux "${LAB_SECONDS:-900}" "$root" -cpu "$lab_cpu" -smp 2 -m 2048
+lab_linux "${LAB_SECONDS:-900}" "$root" -m 2048
 grep '^{' "$lab_results" | tr -d '\r' >"$lab_dir/figures"
 echo "under emulation, mode $mode: compare within the table only"
 bash "$lab_here/../bench/table.sh" "$lab_dir/figures" "$lab_dir/bench.log"

@@ -31,7 +31,7 @@ lab_put "$root" "$lab_dir/driver.cpio.gz" lab/driver
 echo "$part" >"$root/lab/part"
 sha256sum <"$lab_dir/data.img" | cut -d' ' -f1 >"$root/lab/data.sum"
 lab_pack "$root"
-lab_linux "${LAB_SECONDS:-1800}" "$root" -cpu "$lab_cpu" -smp 2 -m 2048 \
+lab_linux "${LAB_SECONDS:-1800}" "$root" -m 2048 \
     -drive "file=$lab_dir/root.img,if=virtio,format=raw" \
     -drive "file=$lab_dir/data.img,if=virtio,format=raw,readonly=on"
 lab_check "root passes fsck.ext4" fsck.ext4 -fn "$lab_dir/root.img"

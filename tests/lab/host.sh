@@ -33,7 +33,7 @@ truncate -s 16M "$lab_dir/web.img"
 mke2fs -q -F -t ext4 -d "$lab_dir/files" "$lab_dir/web.img" ||
     lab_die "cannot make web.img"
 lab_pack "$root"
-lab_linux "${LAB_SECONDS:-1800}" "$root" -cpu "$lab_cpu" -smp 2 -m 1024 \
+lab_linux "${LAB_SECONDS:-1800}" "$root" -m 1024 \
     -drive "file=$lab_dir/web.img,if=virtio,format=raw"
 lab_check "the file system is whole" fsck.ext4 -fn "$lab_dir/web.img"
 lab_end

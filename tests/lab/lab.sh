@@ -256,12 +256,18 @@ lab_boot() {
 }
 
 # A stock Debian kernel: lab_linux SECONDS ROOT ARGS...
+#
+# The first processor is kept for the kernel, so that no virtual machine runs on
+# it: in QEMU's multi-threaded emulation FNINIT and FNCLEX of any processor rewrite
+# the first one's hflags2 (cpu_clear_ignne) without a lock, and a change to it at
+# that moment is lost.  Those are the global interrupt flag and whether nested
+# paging is on: VMRUN then ran without it, or the host went on with it.
 lab_linux() {
     local seconds=$1 root=$2
     shift 2
-    lab_boot "$seconds" -accel tcg,thread=multi -kernel "$lab_vmlinuz" \
-        -initrd "$root.cpio.gz" \
-        -append "console=ttyS0 panic=-1 loglevel=5 sysrq_always_enabled=1 \
+    lab_boot "$seconds" -accel tcg,thread=multi -cpu "$lab_cpu" -smp 3 \
+        -kernel "$lab_vmlinuz" -initrd "$root.cpio.gz" \
+        -append "console=ttyS0 isolcpus=0 panic=-1 loglevel=5 sysrq_always_enabled=1 \
 softlockup_all_cpu_backtrace=1 ${LAB_APPEND:-}" "$@"
 }
 

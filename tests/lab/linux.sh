@@ -28,7 +28,7 @@ echo "$mode" >"$root/lab/mode"
 sha256sum <"$lab_dir/data.img" | cut -d' ' -f1 >"$root/lab/data.sum"
 sha256sum <"$lab_dir/second.img" | cut -d' ' -f1 >"$root/lab/second.sum"
 lab_pack "$root"
-lab_linux "${LAB_SECONDS:-1800}" "$root" -cpu "$lab_cpu" -smp 2 -m 2048 \
+lab_linux "${LAB_SECONDS:-1800}" "$root" -m 2048 \
     -drive "file=$lab_dir/root.img,if=virtio,format=raw" \
     -drive "file=$lab_dir/data.img,if=virtio,format=raw,readonly=on" \
     -drive "file=$lab_dir/second.img,if=virtio,format=raw"

@@ -28,7 +28,7 @@ lab_pack "$root"
 # Reads wait for long and writes overtake them: at most moments the driver
 # domain has answered others than the oldest requests, which the ring alone
 # does not tell.
-lab_linux "${LAB_SECONDS:-1800}" "$root" -cpu "$lab_cpu" -smp 2 -m 2048 \
+lab_linux "${LAB_SECONDS:-1800}" "$root" -m 2048 \
     -drive "file=$lab_dir/root.img,if=virtio,format=raw,throttling.iops-read=15"
 lab_check "root passes fsck.ext4" fsck.ext4 -fn "$lab_dir/root.img"
 # The files as the guest read them after the last kill, out of the image.

@@ -27,14 +27,15 @@ lab_xentools() {
     cp "$lab_here/in/xentools.sh" "$root/lab"
 }
 
-# qemu64: with more of a processor Xen's dom0 ends early under emulation.
+# qemu64: with more of a processor Xen's dom0 ends early under emulation.  As in
+# lab_linux no virtual machine may run on the first processor: cpus= in its file.
 lab_xen() {
     local seconds=$1 root=$2 memory=$3
     shift 3
     lab_deb xen-hypervisor-4.17-amd64
     gunzip -c "$lab_deb/boot/xen-4.17-amd64.gz" >"$lab_dir/xen.elf" ||
         lab_die "no Xen"
-    lab_boot "$seconds" -accel tcg,thread=multi -cpu qemu64,+svm,+npt -smp 2 \
+    lab_boot "$seconds" -accel tcg,thread=multi -cpu qemu64,+svm,+npt -smp 3 \
         -kernel "$lab_dir/xen.elf" \
         -append "dom0_mem=$memory console=com1 com1=115200 noreboot" \
         -initrd "$lab_vmlinuz console=hvc0 panic=-1 quiet,$root.cpio.gz" "$@"

@@ -150,6 +150,7 @@ type="pvh"
 kernel="/guest/example.elf"
 cmdline="ip=10.77.0.3 write"
 memory=32
+cpus="1-2"
 disk=['format=raw,vdev=xvda,access=rw,target=/run/images/example']
 vif=['mac=00:16:3e:00:00:03,bridge=br0']
 on_poweroff="destroy"
