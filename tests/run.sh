@@ -17,29 +17,13 @@
 # stalled CPU breaks time limits.  When it passes then, it is listed as FLAKY
 # with the log of the failure, to be mended; a defect that is there every time
 # still fails.
-passed=0 failed=0 skipped=0
+. "$(dirname "$0")/jobs.sh" || exit 1
 B=${B:-build}
 export B
 logs=$B/test-logs
 mkdir -p "$logs"
-declare -A test_of began again
+declare -A began again
 first=() others=() alone=()
-
-ended() { # a signal: tests clean up by themselves
-    trap - INT TERM HUP
-    [ ${#test_of[@]} = 0 ] || kill "${!test_of[@]}" 2>/dev/null
-    wait
-    exit 1
-}
-trap ended INT TERM HUP
-
-jobs_possible() {
-    local n=${TEST_JOBS:-$(($(nproc) + 1))} have
-    have=$(awk '/^MemAvailable:/ { print int($2 / 1024 / 1024) }' /proc/meminfo)
-    [ "$n" -le "$have" ] || n=$have
-    [ "$n" -ge 1 ] || n=1
-    echo "$n"
-}
 
 name_of() { # TEST
     name=${1#"$B"/tests/}
@@ -53,7 +37,7 @@ now_ms() {
 begin() { # TEST
     name_of "$1"
     timeout "${TEST_TIMEOUT:-300}" "$1" >"$log" 2>&1 </dev/null &
-    test_of[$!]=$1
+    job_of[$!]=$1
     began[$1]=$(now_ms)
 }
 
@@ -90,16 +74,6 @@ finish() { # TEST EXIT-CODE
     esac
 }
 
-reap() {
-    local pid rc
-    wait -n -p pid "${!test_of[@]}"
-    rc=$?
-    [ -n "$pid" ] || return
-    set -- "${test_of[$pid]}"
-    unset "test_of[$pid]"
-    finish "$1" $rc
-}
-
 for t in "$@"; do
     name_of "$t"
     case " ${TEST_ALONE:-} " in
@@ -110,19 +84,14 @@ for t in "$@"; do
     *) others+=("$t") ;;
     esac
 done
-most=$(jobs_possible)
+most=$(jobs_possible 1024 "${TEST_JOBS:-$(($(nproc) + 1))}")
 for t in "${first[@]}" "${others[@]}"; do
-    while [ ${#test_of[@]} -ge "$most" ]; do reap; done
+    while [ ${#job_of[@]} -ge "$most" ]; do reap; done
     begin "$t"
 done
-while [ ${#test_of[@]} != 0 ]; do reap; done
+while [ ${#job_of[@]} != 0 ]; do reap; done
 for ((i = 0; i < ${#alone[@]}; i++)); do # the second tries, too
     begin "${alone[i]}"
     reap
 done
-if [ -n "${WEIR_TALLY:-}" ]; then
-    echo "$passed $failed $skipped" >>"$WEIR_TALLY"
-    exit 0
-fi
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+tell_counts "${WEIR_TALLY:-}"

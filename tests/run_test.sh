@@ -1,31 +1,15 @@
 #!/bin/bash
 # What run.sh makes of tests: these are scripts of a few lines.
-set -u
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/run_lib.sh" || exit 1
 unset WEIR_TALLY TEST_FIRST TEST_ALONE TEST_TIMEOUT
 export B=$dir/b TEST_JOBS=2
 mkdir -p "$B/tests"
-bad=0
-wrong() {
-    echo "wrong: $*"
-    sed 's/^/    /' "$dir/out"
-    bad=1
-}
 run() { # TEST...
     : >"$dir/at"
     rm -f "$dir/once"
     bash "$here/run.sh" "${@/#/$B/tests/}" >"$dir/out" 2>&1
     rc=$?
-}
-says() { # CLOSING-LINE EXIT-CODE LINE-BEGINNING...
-    [ "$(tail -n 1 "$dir/out")" = "$1" ] || wrong "not the closing line: $1"
-    [ $rc = "$2" ] || wrong "exit code $rc, not $2"
-    shift 2
-    for line in "$@"; do
-        grep -q "^$line" "$dir/out" || wrong "no line: $line"
-    done
 }
 test_is() { # NAME LINE...: a test that does that
     printf '%s\n' '#!/bin/bash' "${@:2}" >"$B/tests/$1"

@@ -11,6 +11,7 @@
 # emulation may stall.  When it passes then it is listed as FLAKY; a defect that
 # is there every time still fails.
 cd "$(dirname "$0")/../.." || exit 1
+. tests/jobs.sh || exit 1
 B=${B:-build}
 export B
 logs=$B/lab
@@ -19,25 +20,7 @@ scripts=${LAB_SCRIPTS:-tests/lab}
 needs=150 # s; with less left a lab is not begun
 tally=${WEIR_TALLY:-}
 unset WEIR_TALLY
-passed=0 failed=0 skipped=0
-declare -A part_of began again
-
-ended() { # a signal: labs end their machines themselves
-    trap - INT TERM HUP
-    [ ${#part_of[@]} = 0 ] || kill "${!part_of[@]}" 2>/dev/null
-    wait
-    exit 1
-}
-trap ended INT TERM HUP
-
-jobs_possible() {
-    local n=${LAB_JOBS:-2} have
-    have=$(awk '/^MemAvailable:/ { print int($2 / 1024 / 3072) }' /proc/meminfo)
-    [ "$n" -le "$(nproc)" ] || n=$(nproc)
-    [ "$n" -le "$have" ] || n=$have
-    [ "$n" -ge 1 ] || n=1
-    echo "$n"
-}
+declare -A began again
 
 skip() { # PART REASON
     echo "skip  lab-$1: $2"
@@ -50,7 +33,7 @@ begin() { # PART
     : >"$file.tally"
     WEIR_TALLY=$file.tally bash "$scripts/$name.sh" "$part" \
         >"$file.out" 2>&1 </dev/null &
-    part_of[$!]=$1
+    job_of[$!]=$1
     began[$1]=$SECONDS
 }
 
@@ -84,16 +67,6 @@ in_time() {
     [ $(($(date +%s) + needs)) -lt "${LAB_UNTIL:-9999999999}" ]
 }
 
-reap() {
-    local pid rc
-    wait -n -p pid "${!part_of[@]}"
-    rc=$?
-    [ -n "$pid" ] || return
-    set -- "${part_of[$pid]}"
-    unset "part_of[$pid]"
-    finish "$1" $rc
-}
-
 queue=("$@")
 if [ -z "${LAB_SCRIPTS:-}" ] && ! why=$(sh tests/install-packages.sh lab 2>&1); then
     for lab in "${queue[@]}"; do
@@ -101,9 +74,9 @@ if [ -z "${LAB_SCRIPTS:-}" ] && ! why=$(sh tests/install-packages.sh lab 2>&1); 
     done
     queue=()
 fi
-most=$(jobs_possible)
-while [ ${#queue[@]} != 0 ] || [ ${#part_of[@]} != 0 ]; do
-    if [ ${#queue[@]} = 0 ] || [ ${#part_of[@]} -ge "$most" ]; then
+most=$(jobs_possible 3072 "${LAB_JOBS:-2}" "$(nproc)")
+while [ ${#queue[@]} != 0 ] || [ ${#job_of[@]} != 0 ]; do
+    if [ ${#queue[@]} = 0 ] || [ ${#job_of[@]} -ge "$most" ]; then
         reap
         continue
     fi
@@ -115,9 +88,4 @@ while [ ${#queue[@]} != 0 ] || [ ${#part_of[@]} != 0 ]; do
         skip "$lab" "out of time"
     fi
 done
-if [ -n "$tally" ]; then
-    echo "$passed $failed $skipped" >>"$tally"
-    exit 0
-fi
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+tell_counts "$tally"

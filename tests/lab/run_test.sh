@@ -1,28 +1,12 @@
 #!/bin/bash
 # What run.sh makes of labs: these are scripts of a few lines.
-set -u
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../run_lib.sh" || exit 1
 unset WEIR_TALLY LAB_UNTIL
 export LAB_SCRIPTS=$dir B=$dir/b LAB_JOBS=2
-bad=0
-wrong() {
-    echo "wrong: $*"
-    sed 's/^/    /' "$dir/out"
-    bad=1
-}
 run() {
     "$here/run.sh" "$@" >"$dir/out" 2>&1
     rc=$?
-}
-says() { # CLOSING-LINE EXIT-CODE LINE-BEGINNING...
-    [ "$(tail -n 1 "$dir/out")" = "$1" ] || wrong "not the closing line: $1"
-    [ $rc = "$2" ] || wrong "exit code $rc, not $2"
-    shift 2
-    for line in "$@"; do
-        grep -q "^$line" "$dir/out" || wrong "no line: $line"
-    done
 }
 lab() { # NAME LINE...: a lab that does that
     printf '%s\n' "${@:2}" >"$dir/$1.sh"
