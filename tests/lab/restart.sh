@@ -1,7 +1,9 @@
 #!/bin/bash
 # lab-restart: a stock Debian kernel whose driver domains are killed, one after
-# the other, while it writes to its root and keeps one TCP connection.
-#   restart.sh [KILLS [MODE]]   so many of each (100); s or k, as in linux.sh
+# the other, while it writes to its root and keeps one TCP connection; then
+# weir-devd and weir-xenstored.
+#   restart.sh [KILLS [MODE]]   so many of each driver domain (100), a fifth of
+#                               the others; s or k, as in linux.sh
 . "$(dirname "$0")/lab.sh"
 . "$lab_here/weir.sh"
 . "$lab_here/kvm.sh"

@@ -1,5 +1,5 @@
-# lab-restart, inside: driver domains die under a stock guest, which sees
-# nothing.
+# lab-restart, inside: driver domains, the manager and the registry die under a
+# stock guest, which sees nothing.
 . /lab/lib.sh
 . /lab/weir.sh
 . /lab/console.sh
@@ -95,6 +95,45 @@ kill_all && pass "both driver domains came back from $kills kills" || {
     weir_logs
 }
 check "both go on after the kills" deb 20 'kill -USR1 $(pidof steady)'
+
+# The manager, which the next `weir up` replaces, and the registry, which the
+# manager does.  Ten times a minute the registry may die.
+up_again() {
+    weir up && [ -n "$(pidof weir-devd)" ] && weir info deb
+}
+registry_back() {
+    [ -n "$(pidof weir-xenstored)" ] && [ "$(pidof weir-xenstored)" != "$registry" ] &&
+        weir list
+}
+kill_servers() {
+    n=0
+    while [ $n -lt $(((kills + 4) / 5)) ]; do
+        n=$((n + 1))
+        usleep $(($(random) * 4000))
+        kill -KILL "$(pidof weir-devd)"
+        usleep $(($(random) * 2000))
+        up_again >/tmp/up 2>&1 || {
+            fail "manager, kill $n" "$(tail -n 1 /tmp/up)"
+            return 1
+        }
+        usleep $(($(random) * 4000))
+        registry=$(pidof weir-xenstored)
+        kill -KILL "$registry"
+        until_ok 200 registry_back || {
+            fail "registry, kill $n" "it does not come back"
+            return 1
+        }
+        sleep 4
+    done
+}
+kill_servers && pass "manager and registry came back from $n kills of each" || {
+    weir list
+    weir_logs
+}
+check "both go on after these" deb 20 'kill -USR1 $(pidof steady)'
+check "the driver domains are the same" test \
+    "$(info disk restarts) $(info net restarts)" = "$kills $kills"
+
 # A hang.
 for d in disk net; do
     check "$d came back from a hang" hit STOP $d
