@@ -13,32 +13,6 @@
 
 #define PERIOD_US 100000u
 
-static const char *const controllers[WEIR_CG_COUNT] = {
-    [WEIR_CG_MEMORY] = "memory",
-    [WEIR_CG_CPU] = "cpu",
-    [WEIR_CG_PIDS] = "pids",
-};
-
-static char *slurp(const char *path)
-{
-    size_t size = 1 << 18, used = 0;
-    char *buf = malloc(size);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = 0;
-
-    while (buf && fd >= 0 && used < size - 1 &&
-           (n = read(fd, buf + used, size - 1 - used)) > 0)
-        used += (size_t)n;
-    if (fd >= 0)
-        close(fd);
-    if (!buf || fd < 0 || n < 0) {
-        free(buf);
-        return NULL;
-    }
-    buf[used] = '\0';
-    return buf;
-}
-
 static int put(const char *dir, const char *file, const char *text)
 {
     char path[WEIR_CGROUP_PATH + 96];
@@ -66,88 +40,48 @@ static void miss(char missing[64], const char *controller)
     snprintf(missing + n, 64 - n, "%s%s", n ? ", " : "", controller);
 }
 
-static int open_v2(struct weir_cgroups *g, const char *mount, const char *tag,
-                   char missing[64])
-{
-    int rc;
-
-    g->v2 = true;
-    snprintf(g->base[0], sizeof(g->base[0]), "%.200s/%s", mount, tag);
-    /* A controller is for children once its parent passes it on. */
-    for (int i = 0; i < WEIR_CG_COUNT; i++) {
-        char on[16];
-
-        snprintf(on, sizeof(on), "+%s", controllers[i]);
-        put(mount, "cgroup.subtree_control", on);
-    }
-    rc = make_dir(g->base[0]);
-    for (int i = 0; rc == 0 && i < WEIR_CG_COUNT; i++) {
-        char on[16];
-
-        snprintf(on, sizeof(on), "+%s", controllers[i]);
-        if (put(g->base[0], "cgroup.subtree_control", on))
-            miss(missing, controllers[i]);
-    }
-    return rc;
-}
-
-/* Below the manager's own group, so that limits it lives under hold for its
- * domains too. */
-static int open_v1(struct weir_cgroups *g, const char *mounts, const char *own,
-                   const char *tag, char missing[64])
-{
-    char mount[128], path[160];
-    int rc = 0;
-
-    for (int i = 0; rc == 0 && i < WEIR_CG_COUNT; i++) {
-        if (weir_cgroup_mount(mounts, controllers[i], mount, sizeof(mount))) {
-            miss(missing, controllers[i]);
-            continue;
-        }
-        if (weir_cgroup_own(own, controllers[i], path, sizeof(path)) ||
-            !strcmp(path, "/"))
-            path[0] = '\0';
-        snprintf(g->base[i], sizeof(g->base[i]), "%s%s/%s", mount, path, tag);
-        rc = make_dir(g->base[i]);
-    }
-    return rc;
-}
-
-int weir_cgroups_open(struct weir_cgroups *g, const char *tag, char missing[64])
-{
-    char *mounts = slurp("/proc/self/mountinfo");
-    char *own = slurp("/proc/self/cgroup");
-    char mount[128], probe[160], *have = NULL;
-    int rc = -ENOENT;
-
-    memset(g, 0, sizeof(*g));
-    missing[0] = '\0';
-    if (mounts && own) {
-        bool v2 = weir_cgroup_mount(mounts, NULL, mount, sizeof(mount)) == 0;
-
-        if (v2) {
-            snprintf(probe, sizeof(probe), "%s/cgroup.controllers", mount);
-            have = slurp(probe);
-        }
-        /* A hybrid host has its controllers in version 1. */
-        if (have && strstr(have, "memory"))
-            rc = open_v2(g, mount, tag, missing);
-        else
-            rc = open_v1(g, mounts, own, tag, missing);
-    }
-    free(have);
-    free(mounts);
-    free(own);
-    return rc;
-}
-
 static int dir_count(const struct weir_cgroups *g)
 {
     return g->v2 ? 1 : WEIR_CG_COUNT;
 }
 
+/* A controller is for children once its parent passes it on. */
+static void make_v2(const struct weir_cgroups *g, char missing[64])
+{
+    char parent[WEIR_CGROUP_PATH];
+
+    snprintf(parent, sizeof(parent), "%s", g->base[0]);
+    *strrchr(parent, '/') = '\0';
+    for (int i = 0; i < WEIR_CG_COUNT; i++) {
+        char on[16];
+
+        snprintf(on, sizeof(on), "+%s", weir_cgroup_controllers[i]);
+        put(parent, "cgroup.subtree_control", on);
+        if (put(g->base[0], "cgroup.subtree_control", on))
+            miss(missing, weir_cgroup_controllers[i]);
+    }
+}
+
+int weir_cgroups_make(const struct weir_cgroups *g, char missing[64])
+{
+    int rc = weir_cgroups_note(g);
+
+    missing[0] = '\0';
+    for (int i = 0; rc == 0 && i < dir_count(g); i++) {
+        if (g->base[i][0])
+            rc = make_dir(g->base[i]);
+        else
+            miss(missing, weir_cgroup_controllers[i]);
+    }
+    if (rc == 0 && g->v2)
+        make_v2(g, missing);
+    return rc;
+}
+
 void weir_cgroups_remove(const struct weir_cgroups *g)
 {
+    bool gone = true;
+
     for (int i = 0; i < dir_count(g); i++) {
         DIR *d = g->base[i][0] ? opendir(g->base[i]) : NULL;
         struct dirent *e;
@@ -161,9 +95,11 @@ void weir_cgroups_remove(const struct weir_cgroups *g)
         }
         if (d)
             closedir(d);
-        if (g->base[i][0])
-            rmdir(g->base[i]);
+        if (g->base[i][0] && rmdir(g->base[i]) && errno != ENOENT)
+            gone = false;
     }
+    if (gone && g->file[0])
+        unlink(g->file);
 }
 
 static void group_dir(const struct weir_cgroups *g, int i, const char *name,
@@ -173,7 +109,7 @@ static void group_dir(const struct weir_cgroups *g, int i, const char *name,
              name);
 }
 
-/* A file the host's controller lacks sets no limit, which weir_cgroups_open
+/* A file the host's controller lacks sets no limit, which weir_cgroups_make
  * told of; one that refuses its value is an error: a domain does not run
  * without a limit it was given. */
 static int limit(const char *dir, const char *file, const char *text)

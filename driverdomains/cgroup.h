@@ -11,7 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WEIR_CGROUP_PATH 320
+#define WEIR_CGROUP_PATH  320
+#define WEIR_CGROUPS_FILE "cgroups" /* in the state directory */
 
 enum weir_cgroup_controller {
     WEIR_CG_MEMORY,
@@ -20,11 +21,15 @@ enum weir_cgroup_controller {
     WEIR_CG_COUNT,
 };
 
-/* Where controllers are mounted; found once. */
+extern const char *const weir_cgroup_controllers[WEIR_CG_COUNT];
+
+/* An instance's directories.  In version 1 they are below the group that its
+ * first manager was in, so that limits which that one lives under hold for its
+ * domains too; a later one, or `weir down`, may be in another group. */
 struct weir_cgroups {
     bool v2;                                    /* base[0] alone is used */
-    char base[WEIR_CG_COUNT][WEIR_CGROUP_PATH]; /* instance directories, "":
-                                                   the host has none */
+    char base[WEIR_CG_COUNT][WEIR_CGROUP_PATH]; /* "": the host has none */
+    char file[WEIR_CGROUP_PATH]; /* says where they are; "": nobody asks */
 };
 
 struct weir_cgroup_limits {
@@ -34,11 +39,16 @@ struct weir_cgroup_limits {
     uint32_t pids;   /* 0: no limit */
 };
 
-/* Makes the instance's directories.  missing names the controllers that the
- * host does not offer ("" when all are there): limits on them do not hold. */
-int weir_cgroups_open(struct weir_cgroups *g, const char *tag,
-                      char missing[64]);
-/* Removes the instance's directories and the empty ones below them. */
+/* Where they are, or are to be; makes nothing.  file: "", or a name that the
+ * state directory has for it. */
+int weir_cgroups_find(struct weir_cgroups *g, const char *tag,
+                      const char *file);
+/* Makes them, and the file before.  missing names the controllers that the host
+ * does not offer ("" when all are there): limits on them do not hold. */
+int weir_cgroups_make(const struct weir_cgroups *g, char missing[64]);
+/* Writes the file, when it says anything else. */
+int weir_cgroups_note(const struct weir_cgroups *g);
+/* Removes them and the empty ones below them; the file when nothing is left. */
 void weir_cgroups_remove(const struct weir_cgroups *g);
 /* Kills what runs in the domains' groups and waits for its end; 0, or a process
  * that does not end. */

@@ -224,12 +224,17 @@ static void sweep_filters(struct weir_cli *c)
 static int sweep(struct weir_cli *c)
 {
     static const char *const files[] = {"devd.sock", "hv.sock",
-                                        "xenstored.sock", "devd.lock"};
+                                        "xenstored.sock", "devd.lock",
+                                        WEIR_CGROUPS_FILE ".new"};
     struct weir_cgroups g;
-    char path[160], missing[64];
-    bool groups = weir_cgroups_open(&g, c->in.tag, missing) == 0;
-    pid_t left = groups ? weir_cgroups_kill(&g) : 0;
+    char path[160];
+    pid_t left = 0;
+    bool groups;
 
+    weir_instance_path(&c->in, WEIR_CGROUPS_FILE, path, sizeof(path));
+    groups = weir_cgroups_find(&g, c->in.tag, path) == 0;
+    if (groups)
+        left = weir_cgroups_kill(&g);
     sweep_filters(c);
     if (groups)
         weir_cgroups_remove(&g);

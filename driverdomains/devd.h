@@ -195,6 +195,9 @@ void weir_devd_loop(struct weir_devd *d);
 /* Everything in order, then out of the loop. */
 void weir_devd_stop(struct weir_devd *d);
 
+/* devd_groups.c: 0 or -errno, which is logged */
+int weir_devd_groups(struct weir_devd *d);
+
 /* devd_client.c */
 int weir_devd_listen(struct weir_devd *d);
 void weir_devd_unlisten(struct weir_devd *d);

@@ -240,12 +240,8 @@ static void notify(const char *state)
 
 static int begin(struct weir_devd *d)
 {
-    pid_t left = weir_cgroups_kill(&d->cgroups);
     int rc;
 
-    if (left) /* stopped programs do not end with weir-hv */
-        weir_devd_log("process %d of an instance that ended does not end",
-                      (int)left);
     weir_filter_clear(d); /* of a manager that was killed */
     rc = weir_store_start(d);
     if (rc == 0)
@@ -255,7 +251,6 @@ static int begin(struct weir_devd *d)
 
 static int acquire(struct weir_devd *d, const char *dir)
 {
-    char missing[64];
     int rc;
 
     if (geteuid() != 0) {
@@ -275,16 +270,9 @@ static int acquire(struct weir_devd *d, const char *dir)
     d->taken_over = weir_recover_wanted(d);
     if (!d->taken_over)
         end_orphans(d);
-    rc = weir_cgroups_open(&d->cgroups, d->in.tag, missing);
-    if (rc) {
-        weir_devd_log("control groups: %s: mount cgroup2 on /sys/fs/cgroup",
-                      strerror(-rc));
+    rc = weir_devd_groups(d);
+    if (rc)
         return rc;
-    }
-    if (missing[0])
-        weir_devd_log("this host has no control group controller %s: such "
-                      "limits do not hold",
-                      missing);
     rc = d->taken_over ? weir_recover(d) : begin(d);
     if (rc)
         return rc;

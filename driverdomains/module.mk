@@ -2,10 +2,10 @@
 DD_SOURCES := $(addprefix driverdomains/,config_value.c config_rate.c \
 	config_device.c config_scan.c devctl.c devctl_fields.c instance.c \
 	restart_policy.c \
-	cgroup.c cgroup_find.c cgroup_kill.c sandbox.c sandbox_child.c logsink.c image.c)
+	cgroup.c cgroup_find.c cgroup_place.c cgroup_kill.c sandbox.c sandbox_child.c logsink.c image.c)
 $(call lib,weir-dd,$(DD_SOURCES))
 
-DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c loop.c client.c \
+DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c groups.c loop.c client.c \
 	request.c list.c dom.c start.c vm.c end.c restart.c revive.c \
 	resume.c heart.c backend.c vmback.c \
 	prepare.c dev.c filter.c regcall.c regdom.c registry.c store.c \
@@ -80,7 +80,7 @@ DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh down.sh errors.sh hotplug.sh 
 	two.sh crash.sh vm.sh vmback.sh) tests/e2e/net_filter.sh \
 	$(addprefix tests/e2e/restart_,disk.sh net.sh vm.sh \
 	hotplug.sh limit.sh hang.sh) tests/e2e/manager_back.sh \
-	tests/e2e/manager_vm.sh \
+	tests/e2e/manager_vm.sh tests/e2e/manager_group.sh \
 	$(addprefix tests/e2e/store_,back.sh limit.sh vm.sh steps.sh)
 $(call script,$(DD_SCRIPTS))
 

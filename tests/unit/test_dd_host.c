@@ -87,6 +87,58 @@ static void a_refused_limit_is_an_error(void **state)
     }
 }
 
+static void say_where(const char *text)
+{
+    FILE *f = fopen(in_dir("where"), "we");
+
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Another place counts when it is there and this instance's. */
+static void groups_stay_where_they_were(void **state)
+{
+    struct weir_cgroups own, g;
+    char where[200], base[160], text[700];
+    struct stat a, b;
+
+    (void)state;
+    snprintf(where, sizeof(where), "%s", in_dir("where"));
+    assert_int_equal(weir_cgroups_find(&own, "tag-1", where), 0);
+    if (own.v2 || !own.base[WEIR_CG_PIDS][0])
+        skip(); /* one place, whoever looks; or no controller */
+    snprintf(base, sizeof(base), "%s", in_dir("tag-1"));
+    snprintf(text, sizeof(text), "pids %s\nmemory %s-2\nbogus %s\ncpu\n", base,
+             base, base);
+    say_where(text);
+    assert_int_equal(weir_cgroups_find(&g, "tag-1", where), 0);
+    assert_string_equal(g.base[WEIR_CG_PIDS], own.base[WEIR_CG_PIDS]);
+    assert_int_equal(mkdir(base, 0700), 0);
+    assert_int_equal(mkdir(in_dir("tag-1-2"), 0700), 0);
+    assert_int_equal(weir_cgroups_find(&g, "tag-1", where), 0);
+    assert_string_equal(g.base[WEIR_CG_PIDS], base);
+    assert_string_equal(g.base[WEIR_CG_MEMORY], own.base[WEIR_CG_MEMORY]);
+    assert_string_equal(g.base[WEIR_CG_CPU], own.base[WEIR_CG_CPU]);
+    /* Written down once, and found again. */
+    assert_int_equal(weir_cgroups_note(&g), 0);
+    assert_int_equal(stat(where, &a), 0);
+    assert_int_equal(weir_cgroups_find(&own, "tag-1", where), 0);
+    assert_memory_equal(&own, &g, sizeof(g));
+    assert_int_equal(weir_cgroups_note(&g), 0);
+    assert_int_equal(stat(where, &b), 0);
+    assert_true(a.st_ino == b.st_ino);
+    /* The file goes with the last directory. */
+    assert_int_equal(mkdir(in_dir("tag-1/kept"), 0700), 0);
+    assert_int_equal(symlink("/", in_dir("tag-1/held")), 0);
+    weir_cgroups_remove(&g);
+    assert_int_equal(access(where, F_OK), 0);
+    assert_int_equal(unlink(in_dir("tag-1/held")), 0);
+    weir_cgroups_remove(&g);
+    assert_int_not_equal(access(base, F_OK), 0);
+    assert_int_not_equal(access(where, F_OK), 0);
+}
+
 static void instances_have_tags_of_their_own(void **state)
 {
     struct weir_instance a, b;
@@ -266,6 +318,7 @@ int main(void)
         cmocka_unit_test(cgroup_mounts_are_found),
         cmocka_unit_test(own_cgroup_is_found),
         cmocka_unit_test(a_refused_limit_is_an_error),
+        cmocka_unit_test(groups_stay_where_they_were),
         cmocka_unit_test(instances_have_tags_of_their_own),
         cmocka_unit_test(log_is_bounded_and_printable),
         cmocka_unit_test(log_is_taken_over),

@@ -42,7 +42,8 @@ static void open_groups(const struct run *r, const char *tag,
         snprintf(g->base[0], sizeof(g->base[0]), "%s/%s", r->v2, tag);
         assert_int_equal(mkdir(g->base[0], 0755), 0);
     } else {
-        assert_int_equal(weir_cgroups_open(g, tag, missing), 0);
+        assert_int_equal(weir_cgroups_find(g, tag, ""), 0);
+        assert_int_equal(weir_cgroups_make(g, missing), 0);
     }
 }
 
