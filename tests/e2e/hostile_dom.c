@@ -43,18 +43,24 @@ static unsigned env_id(const char *name)
     return s != NULL ? (unsigned)strtoul(s, NULL, 10) : 0;
 }
 
+void hostile_join(struct hostile *h)
+{
+    int err = weir_process_open(WEIR_FD_HV, &h->process);
+
+    if (err == 0)
+        err = weir_process_seal(h->process, 0, env_id("WEIR_UID"),
+                                env_id("WEIR_GID"));
+    HOSTILE_CHECK(h, err == 0, "seal: %s", strerror(-err));
+    h->port = weir_process_port(h->process);
+}
+
 void hostile_open(struct hostile *h, const char *attack)
 {
     int err;
 
     h->attack = attack;
     mallopt(M_ARENA_MAX, 1);
-    err = weir_process_open(WEIR_FD_HV, &h->process);
-    if (err == 0)
-        err = weir_process_seal(h->process, 0, env_id("WEIR_UID"),
-                                env_id("WEIR_GID"));
-    HOSTILE_CHECK(h, err == 0, "seal: %s", strerror(-err));
-    h->port = weir_process_port(h->process);
+    hostile_join(h);
     err = weir_gnttab_init(&h->gnttab, h->port);
     HOSTILE_CHECK(h, err == 0, "grant table: %s", strerror(-err));
     err = weir_xs_open_ring(&h->xs, h->port);

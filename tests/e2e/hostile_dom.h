@@ -38,7 +38,10 @@ _Noreturn void hostile_fail(const struct hostile *h, const char *file, int line,
             hostile_fail(h, __FILE__, __LINE__, __VA_ARGS__);                  \
     } while (0)
 
-/* Sealed, with registry and grant table. */
+/* Sealed, with its port. */
+void hostile_join(struct hostile *h);
+/* That, with registry and grant table.  Not beside a weir_front_bus, which has
+ * the registry ring itself. */
 void hostile_open(struct hostile *h, const char *attack);
 void hostile_sleep_us(unsigned us);
 uint64_t hostile_ms(const struct hostile *h);

@@ -6,7 +6,6 @@
  * device/: opened, good, bad, broken (error number).
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -158,15 +157,9 @@ static void run_net(void)
 
 int main(int argc, char **argv)
 {
-    int err = weir_process_open(WEIR_FD_HV, &h.process);
+    int err;
 
-    if (err == 0)
-        err = weir_process_seal(
-            h.process, 0,
-            (unsigned)strtoul(getenv("WEIR_UID") ?: "0", NULL, 10),
-            (unsigned)strtoul(getenv("WEIR_GID") ?: "0", NULL, 10));
-    HOSTILE_CHECK(&h, err == 0, "seal: %s", strerror(-err));
-    h.port = weir_process_port(h.process);
+    hostile_join(&h);
     set_guard(0);
     err = weir_gnttab_init(&h.gnttab, h.port);
     if (err == 0)
