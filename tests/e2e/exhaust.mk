@@ -1,6 +1,6 @@
 # tests/e2e/exhaust_*: one resource after the other runs out under load.
 $(call helper,exhaust_guest,tests/e2e/exhaust_guest.c \
-	tests/e2e/hostile_dom.c,$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
+	$(HOSTILE_WORK),$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
 $(call helper,exhaust_tool,tests/e2e/exhaust_tool.c,weir-xshosted weir-xenbus \
 	weir-ring)
 $(call script,$(addprefix tests/e2e/exhaust_,grants.sh store.sh files.sh \

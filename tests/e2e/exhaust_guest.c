@@ -26,12 +26,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frontends/blk/blkfront.h"
-#include "tests/e2e/hostile_dom.h"
+#include "tests/e2e/hostile_work.h"
 #include "xenbus/client_call.h"
 
 #define PAGES  8
-#define IO_NS  40000000000u
 #define LOOK   16 /* I/Os between two looks at the orders */
 #define HELD   70000
 #define ANSWER 40
@@ -39,8 +37,8 @@
 
 static struct hostile h = {.attack = "exhaust"};
 static struct weir_front_bus bus;
-static struct weir_blkfront *disk, *more[MORE];
-static uint8_t *data;
+static struct work load = {.h = &h, .pages = PAGES, .limit_ms = 40000};
+static struct weir_blkfront *more[MORE];
 static void *rested; /* pages of "rest"; NULL: at work */
 
 static enum { NOTHING, GRANTS, PORTS, FRAMES, NODES, WATCHES, TXS } what;
@@ -49,74 +47,6 @@ static void *page[HELD];
 static unsigned nheld;
 static struct weir_gnttab_waiter waiter;
 static volatile bool waiting;
-
-static int io_status;
-static bool io_over;
-
-static void done(struct weir_blkfront_io *io, int status)
-{
-    (void)io;
-    io_status = status;
-    io_over = true;
-}
-
-/* The status of one I/O. */
-static int one_io(struct weir_blkfront *bf, enum weir_blkfront_op op,
-                  uint64_t sector, void *at, size_t len)
-{
-    struct weir_blkfront_vec vec = {at, len};
-    struct weir_blkfront_io io = {
-        .op = op, .sector = sector, .vec = &vec, .nvec = 1, .done = done};
-    uint64_t end = hostile_ms(&h) + IO_NS / 1000000;
-    int err;
-
-    io_over = false;
-    err = weir_blkfront_submit(bf, 0, &io);
-    HOSTILE_CHECK(&h, err == 0, "submit: %s", strerror(-err));
-    while (!io_over) {
-        err = weir_blkfront_wait(bf, 0, 1000000000u);
-        HOSTILE_CHECK(&h, err >= 0, "disk: %s", strerror(-err));
-        HOSTILE_CHECK(&h, hostile_ms(&h) < end, "an I/O takes 40 s");
-    }
-    return io_status;
-}
-
-static void transfer(enum weir_blkfront_op op, uint64_t sector, void *at,
-                     size_t len)
-{
-    int err = one_io(disk, op, sector, at, len);
-
-    HOSTILE_CHECK(&h, err == 0, "operation %d at %llu: %s", op,
-                  (unsigned long long)sector, strerror(-err));
-}
-
-static void fill(uint8_t *p, size_t len, uint64_t seed)
-{
-    for (size_t i = 0; i < len; i += 8) {
-        uint64_t v = (seed + i) * 0x9e3779b97f4a7c15u;
-
-        memcpy(p + i, &v, 8);
-    }
-}
-
-static void work(uint64_t i)
-{
-    static uint8_t want[PAGES * WEIR_PAGE_SIZE];
-    size_t len = (1 + i % PAGES) * WEIR_PAGE_SIZE;
-    struct weir_blkfront_info info;
-    uint64_t sector;
-
-    weir_blkfront_get_info(disk, &info);
-    sector = i * 8191 % (info.sectors - PAGES * 8);
-    fill(want, len, i);
-    memcpy(data, want, len);
-    transfer(WEIR_BLKFRONT_WRITE, sector, data, len);
-    memset(data, 0, len);
-    transfer(WEIR_BLKFRONT_READ, sector, data, len);
-    HOSTILE_CHECK(&h, memcmp(data, want, len) == 0,
-                  "sector %llu is not what was written",
-                  (unsigned long long)sector);
-}
 
 /* ---- what is used up ---- */
 
@@ -221,7 +151,7 @@ static int take(const char *word, unsigned most)
     while (nheld < HELD && nheld < most && (err = take_one(word)) == 0) {
         nheld++;
         if (nheld % LOOK == 0 && what != FRAMES)
-            work(nheld); /* the load goes on meanwhile */
+            work_round(&load, nheld); /* the load goes on meanwhile */
     }
     return err;
 }
@@ -234,7 +164,7 @@ static void give(void)
         nheld--;
         give_one(taken);
         if (nheld % LOOK == 0)
-            work(nheld);
+            work_round(&load, nheld);
     }
     if (grants) {
         h.port->ops->free_pages(h.port, page[0], 1);
@@ -258,29 +188,14 @@ static void close_more(void)
 }
 
 /* Small: each page of it counts here. */
-static int open_one(unsigned index, struct weir_blkfront **out)
-{
-    const struct weir_blkfront_config cfg = {
-        .poll_bus = true, .bounce_pages = 8, .big_requests = 2};
-
-    return weir_blkfront_open(&bus, index, &cfg, out);
-}
+static const struct weir_blkfront_config small = {
+    .poll_bus = true, .bounce_pages = 8, .big_requests = 2};
 
 static int open_more(unsigned index)
 {
     if (index == 0 || index >= MORE || more[index] != NULL)
         return -WEIR_EINVAL;
-    return open_one(index, &more[index]);
-}
-
-static void open_first(void)
-{
-    void *room;
-    int err = open_one(0, &disk);
-
-    HOSTILE_CHECK(&h, err == 0, "disk: %s", strerror(-err));
-    HOSTILE_CHECK(&h, weir_blkfront_alloc(disk, PAGES, &room) == 0, "memory");
-    data = room;
+    return weir_blkfront_open(&bus, index, &small, &more[index]);
 }
 
 /* Units of PAGES pages of another disk, each with a content of its own: how
@@ -297,11 +212,12 @@ static int move(enum weir_blkfront_op op, const char *text, unsigned *count)
     for (*count = 0; *count < n && err == 0; *count += err == 0) {
         uint64_t at = (uint64_t)(first + *count) * sizeof(want);
 
-        fill(want, sizeof(want), at);
+        work_fill(want, sizeof(want), at);
         if (op == WEIR_BLKFRONT_WRITE)
-            memcpy(data, want, sizeof(want));
-        err = one_io(more[index], op, at / 512, data, sizeof(want));
-        if (err == 0 && memcmp(data, want, sizeof(want)) != 0)
+            memcpy(load.data, want, sizeof(want));
+        err =
+            work_io(&load, more[index], op, at / 512, load.data, sizeof(want));
+        if (err == 0 && memcmp(load.data, want, sizeof(want)) != 0)
             err = -WEIR_EPROTO;
     }
     return err;
@@ -310,11 +226,11 @@ static int move(enum weir_blkfront_op op, const char *text, unsigned *count)
 static int rest(unsigned pages)
 {
     int err = rested != NULL ? -WEIR_EBUSY
-                             : weir_blkfront_alloc(disk, pages, &rested);
+                             : weir_blkfront_alloc(load.bf, pages, &rested);
 
     for (unsigned i = 0; err == 0 && i < pages; i++)
-        transfer(WEIR_BLKFRONT_READ, 0, (uint8_t *)rested + i * WEIR_PAGE_SIZE,
-                 WEIR_PAGE_SIZE);
+        work_must(&load, WEIR_BLKFRONT_READ, 0,
+                  (uint8_t *)rested + i * WEIR_PAGE_SIZE, WEIR_PAGE_SIZE);
     return err;
 }
 
@@ -361,7 +277,7 @@ static void obey(const char *word, unsigned arg, const char *text,
         err = rest((unsigned)strtoul(text, NULL, 10));
     } else if (strcmp(word, "work") == 0) {
         if (rested != NULL)
-            weir_blkfront_free(disk, rested);
+            weir_blkfront_free(load.bf, rested);
         rested = NULL;
     } else {
         err = -WEIR_EINVAL;
@@ -401,20 +317,16 @@ static bool look(uint64_t ios)
 int main(void)
 {
     char blank[ANSWER + 24];
-    int err;
 
     hostile_join(&h);
-    err = weir_gnttab_init(&h.gnttab, h.port);
-    if (err == 0)
-        err = weir_front_bus_open(&bus, h.port, &h.gnttab);
-    HOSTILE_CHECK(&h, err == 0, "start: %s", strerror(-err));
+    work_bus(&h, &bus);
     memset(blank, ' ', sizeof(blank));
     blank[sizeof(blank) - 1] = '\0';
     weir_xs_write_key(&bus.xs, 0, "device", "done", blank);
-    open_first();
+    work_open(&load, &bus, &small);
     for (uint64_t ios = 1;; ios++) {
         if (rested == NULL)
-            work(ios);
+            work_round(&load, ios);
         else
             hostile_sleep_us(1000);
         weir_gnttab_reap(&h.gnttab);
@@ -423,7 +335,7 @@ int main(void)
             break;
     }
     close_more();
-    weir_blkfront_close(disk);
+    weir_blkfront_close(load.bf);
     fputs("exhaust_guest: ended in order\n", stderr);
     _exit(0); /* sealed: no leak search */
 }

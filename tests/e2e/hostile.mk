@@ -3,12 +3,14 @@
 # the sanitizers.
 HOSTILE_LIBS := weir-front weir-hvclient weir-xenbus weir-ring
 HOSTILE_LAB := tests/e2e/hostile_lab.c
+# Real frontends.
+HOSTILE_WORK := tests/e2e/hostile_work.c tests/e2e/hostile_dom.c
 
 $(call helper,hostile_blkfront,$(addprefix tests/e2e/,hostile_blkfront.c \
 	hostile_blk_req.c hostile_blk_ring.c hostile_blk_end.c hostile_disk.c \
 	hostile_dom.c),$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
 $(call helper,hostile_innocent,tests/e2e/hostile_innocent.c \
-	tests/e2e/hostile_dom.c,$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
+	$(HOSTILE_WORK),$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
 $(call test,hostile_blk,tests/e2e/hostile_blk_test.c $(HOSTILE_LAB),\
 	$(LAUNCH_LIBS),$(HVCLIENT_LIBS))
 
@@ -22,7 +24,7 @@ $(call helper,hostile_backend,$(addprefix tests/e2e/,hostile_backend.c \
 	hostile_back_disk.c hostile_back_net.c hostile_dom.c),\
 	$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
 $(call helper,hostile_victim,tests/e2e/hostile_victim.c \
-	tests/e2e/hostile_dom.c,$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
+	$(HOSTILE_WORK),$(HOSTILE_LIBS),$(HVCLIENT_LIBS))
 $(call test,hostile_back,tests/e2e/hostile_back_test.c $(HOSTILE_LAB),\
 	$(LAUNCH_LIBS),$(HVCLIENT_LIBS))
 

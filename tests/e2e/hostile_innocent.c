@@ -9,12 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frontends/blk/blkfront.h"
 #include "frontends/net/netfront.h"
-#include "tests/e2e/hostile_dom.h"
+#include "tests/e2e/hostile_work.h"
 
-#define PAGES    16
-#define IO_NS    10000000000u
 #define FRAME    1200u
 #define RESEND   20000000u
 #define REPORT_N 16
@@ -33,76 +30,18 @@ static bool report(uint64_t ios)
     return weir_xs_read_u64(&bus.xs, 0, "device", "stop", &v) == 0;
 }
 
-static int io_status;
-static bool io_over;
-
-static void done(struct weir_blkfront_io *io, int status)
-{
-    (void)io;
-    io_status = status;
-    io_over = true;
-}
-
-static void transfer(struct weir_blkfront *bf, enum weir_blkfront_op op,
-                     uint64_t sector, uint8_t *data, size_t len)
-{
-    struct weir_blkfront_vec vec = {data, len};
-    struct weir_blkfront_io io = {
-        .op = op, .sector = sector, .vec = &vec, .nvec = 1, .done = done};
-    uint64_t end = hostile_ms(&h) + 10000;
-    int err;
-
-    io_over = false;
-    err = weir_blkfront_submit(bf, 0, &io);
-    HOSTILE_CHECK(&h, err == 0, "submit: %s", strerror(-err));
-    while (!io_over) {
-        err = weir_blkfront_wait(bf, 0, IO_NS);
-        HOSTILE_CHECK(&h, err >= 0, "disk: %s", strerror(-err));
-        HOSTILE_CHECK(&h, hostile_ms(&h) < end, "an I/O takes 10 s");
-    }
-    HOSTILE_CHECK(&h, io_status == 0, "operation %d: %s", op,
-                  strerror(-io_status));
-}
-
-static void fill(uint8_t *p, size_t len, uint64_t seed)
-{
-    for (size_t i = 0; i < len; i += 8) {
-        uint64_t v = (seed + i) * 0x9e3779b97f4a7c15u;
-
-        memcpy(p + i, &v, 8);
-    }
-}
-
 static void run_disk(void)
 {
-    static uint8_t want[PAGES * 4096];
+    struct work w = {.h = &h, .pages = WORK_PAGES, .limit_ms = 10000};
     struct weir_blkfront_config cfg = {.poll_bus = true};
-    struct weir_blkfront_info info;
-    struct weir_blkfront *bf;
-    void *room;
-    uint8_t *data;
-    int err = weir_blkfront_open(&bus, 0, &cfg, &bf);
 
-    HOSTILE_CHECK(&h, err == 0, "disk: %s", strerror(-err));
-    weir_blkfront_get_info(bf, &info);
-    HOSTILE_CHECK(&h, weir_blkfront_alloc(bf, PAGES, &room) == 0, "memory");
-    data = room;
+    work_open(&w, &bus, &cfg);
     for (uint64_t ios = 1;; ios++) {
-        size_t len = (1 + ios % PAGES) * 4096;
-        uint64_t sector = ios * 8191 % (info.sectors - PAGES * 8);
-
-        fill(want, len, ios);
-        memcpy(data, want, len);
-        transfer(bf, WEIR_BLKFRONT_WRITE, sector, data, len);
-        memset(data, 0, len);
-        transfer(bf, WEIR_BLKFRONT_READ, sector, data, len);
-        HOSTILE_CHECK(&h, memcmp(data, want, len) == 0,
-                      "sector %llu is not what was written",
-                      (unsigned long long)sector);
+        work_round(&w, ios);
         if (report(ios))
             break;
     }
-    weir_blkfront_close(bf);
+    weir_blkfront_close(w.bf);
 }
 
 static struct weir_netfront nf[2];
@@ -132,7 +71,7 @@ static void exchange(uint64_t seq)
     struct weir_netfront_vec v = {frame, FRAME};
     uint64_t end = hostile_ms(&h) + 10000;
 
-    fill(frame, FRAME, seq);
+    work_fill(frame, FRAME, seq);
     memcpy(frame, nf[1].mac, 6);
     memcpy(frame + 6, nf[0].mac, 6);
     memcpy(frame + 12, "\x88\xb7", 2);
@@ -178,13 +117,8 @@ static void run_net(void)
 
 int main(int argc, char **argv)
 {
-    int err;
-
     hostile_join(&h);
-    err = weir_gnttab_init(&h.gnttab, h.port);
-    if (err == 0)
-        err = weir_front_bus_open(&bus, h.port, &h.gnttab);
-    HOSTILE_CHECK(&h, err == 0, "start: %s", strerror(-err));
+    work_bus(&h, &bus);
     if (argc > 1 && strcmp(argv[1], "net") == 0)
         run_net();
     else

@@ -9,9 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "frontends/blk/blkfront.h"
 #include "frontends/net/netfront.h"
-#include "tests/e2e/hostile_dom.h"
+#include "tests/e2e/hostile_work.h"
 
 #define GUARD     64 /* pages, some below and some above the device's */
 #define DEPTH     8
@@ -157,14 +156,9 @@ static void run_net(void)
 
 int main(int argc, char **argv)
 {
-    int err;
-
     hostile_join(&h);
     set_guard(0);
-    err = weir_gnttab_init(&h.gnttab, h.port);
-    if (err == 0)
-        err = weir_front_bus_open(&bus, h.port, &h.gnttab);
-    HOSTILE_CHECK(&h, err == 0, "start: %s", strerror(-err));
+    work_bus(&h, &bus);
     if (argc > 1 && strcmp(argv[1], "net") == 0)
         run_net();
     else
