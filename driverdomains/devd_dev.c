@@ -354,9 +354,11 @@ void weir_dev_go_on(struct weir_dev *dev)
     case WEIR_DEV_ATTACHING:
         if (dev->vm_backend && weir_dev_back_changed(dev))
             break;
-        /* Its guest's start is taken back, and all of its devices then. */
+        /* A guest that ends takes its devices along; it may stay, too. */
         if (dev->frontend->phase == WEIR_PHASE_RUNNING)
             weir_dev_detach(dev, true, 0);
+        else
+            dev->deadline_ns = now + attach_ms(dev) * 1000000ull;
         break;
     case WEIR_DEV_CLOSING:
         dev->deadline_ns = now + WEIR_DETACH_MS * 1000000ull;

@@ -73,6 +73,8 @@ $(call test,test_dd_outage,tests/unit/test_dd_outage.c \
 $(call test,test_dd_store,tests/unit/test_dd_store.c \
 	driverdomains/devd_storeback.c,weir-dd weir-xshosted weir-xenbus \
 	weir-ring,-lseccomp -lcap-ng)
+$(call test,test_dd_dev,tests/unit/test_dd_dev.c tests/unit/told.c \
+	driverdomains/devd_dev.c,weir-dd)
 $(call test,test_dd_vm,tests/unit/test_dd_vm.c driverdomains/devd_vm.c,\
 	weir-dd)
 
