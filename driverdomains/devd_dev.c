@@ -115,10 +115,8 @@ static int make_tap(struct weir_dev *dev, const char *where,
     int rc = weir_tap_create(&how, dev->fds, &e);
 
     WEIR_CRASH_POINT(); /* it ends with the manager's descriptors */
-    if (rc) {
-        dev->tap[0] = '\0'; /* somebody else's, perhaps */
+    if (rc)
         return weir_refuse(why, rc, where, "%s", e.text);
-    }
     dev->nfds = how.queues;
     rc = weir_filter_dev(dev, where, why);
     WEIR_CRASH_POINT();
@@ -151,8 +149,9 @@ static void take_back(struct weir_dev *dev)
 
     weir_reg_remove_device(dev, last_of_pair(dev));
     WEIR_CRASH_POINT();
-    /* First the tap: a backend that kept it must not send unfiltered. */
-    if (dev->tap[0] && weir_hostif_delete(dev->tap, &e))
+    /* First the tap: a backend that kept it must not send unfiltered.  Without
+     * queues it was not made: of that name there is somebody else's, if any. */
+    if (dev->tap[0] && dev->nfds && weir_hostif_delete(dev->tap, &e))
         weir_devd_log("%s", e.text);
     WEIR_CRASH_POINT();
     weir_filter_forget(dev);
@@ -207,9 +206,7 @@ int weir_dev_attach(struct weir_dom *frontend, struct weir_dev *dev,
     if (has_tap(dev))
         name_tap(dev);
     rc = record(dev, where, why); /* a successor takes back what was begun */
-    if (rc)
-        dev->tap[0] = '\0';
-    else if (has_tap(dev))
+    if (rc == 0 && has_tap(dev))
         rc = make_tap(dev, where, why);
     if (rc == 0) {
         rc = weir_reg_device(dev);

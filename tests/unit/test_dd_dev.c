@@ -255,6 +255,29 @@ static void test_attach_taken(void **state)
  * --------------------------------------------------------
  */
 
+/* The last one died between the record and the tap, or had found that somebody
+ * else's interface bears the name: that one is none of its business.  A tap
+ * without recorded queues ended with it. */
+static void test_tap_not_made(void **state)
+{
+    struct weir_dev *dev = found(WEIR_RES_VIF, WEIR_DEV_ATTACHING);
+
+    (void)state;
+    strcpy(dev->tap, "vif3.0");
+    dev->backend = NULL;
+    weir_dev_go_on(dev);
+    told_expect("drop free");
+
+    dev = found(WEIR_RES_VIF, WEIR_DEV_ATTACHING);
+    strcpy(dev->tap, "vif3.0");
+    dev->nfds = 1;
+    dev->filtered = true;
+    dev->backend = NULL;
+    weir_dev_go_on(dev);
+    told_expect("delete:vif3.0 unfilter:vif3.0 drop free");
+    assert_null(d.devs);
+}
+
 /* Nobody waits for it any more. */
 static void test_attaching_of_a_guest_that_runs(void **state)
 {
@@ -316,6 +339,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_attach, begin),
         cmocka_unit_test_setup(test_attach_taken, begin),
+        cmocka_unit_test_setup(test_tap_not_made, begin),
         cmocka_unit_test_setup(test_attaching_of_a_guest_that_runs, begin),
         cmocka_unit_test_setup(test_attaching_of_others, begin),
         cmocka_unit_test_setup(test_closing, begin),
