@@ -3,14 +3,8 @@
 . "$(dirname "$0")/exhaust_lib.sh"
 cli_begin "$@"
 command -v prlimit >/dev/null && command -v setpriv >/dev/null || skip "needs prlimit, setpriv"
-cli_cfg disk 'name="disk"' 'kernel="weir-blkback"' driver_domain=1
-w up --memory 64M "$dir/disk.cfg" >/dev/null || die up
-guest steady disk
-guest greedy disk
-truncate -s 4M "$dir/b.img"
-plug() { w block-attach greedy "$dir/b.img,raw,xvdb,w"; }
 of() { pgrep -f "weir-$1 .*--state-dir $S" | head -n 1; }
-left_begin
+exhaust_begin 64M
 
 # As the program's user: that needs no rights over other users' limits.
 files_limit() { # PID SOFT
@@ -58,7 +52,7 @@ plug 2>"$dir/err" && w block-detach greedy xvdb
 goes_on greedy steady
 relax "$p"
 plug || die "attach with descriptors again"
-w block-detach greedy xvdb || die detach
+unplug
 same "descriptors of weir-devd"
 
 # ---- weir-hv: connections, event channels, new domains ----
@@ -88,12 +82,12 @@ out=$(order greedy open 1)
 [[ $out == '0 Transport'*'not connected' ]] || die "without event channels: $out"
 goes_on greedy steady
 order greedy close >/dev/null
-w block-detach greedy xvdb || die detach
+unplug
 relax "$p"
 plug || die "attach with descriptors again"
-[ "$(order greedy open 1)" = '0 Success' ] || die "open with descriptors again"
+opens "with descriptors again"
 order greedy close >/dev/null
-w block-detach greedy xvdb || die detach
+unplug
 same "descriptors of a driver domain"
 
 # ---- the registry ----
@@ -104,7 +98,7 @@ idles weir-xenstored "$p"
 until_ok 5 said xenstored 'no file descriptor is left: new connections wait' ||
     die "weir-xenstored says nothing"
 plug || die "attach: the manager has its connection"
-w block-detach greedy xvdb || die detach
+unplug
 let_go
 relax "$p"
 goes_on greedy steady

@@ -4,15 +4,10 @@
 . "$(dirname "$0")/exhaust_lib.sh"
 cli_begin "$@"
 [ -x "$B/tests/blk_check" ] || die "$B/tests/blk_check is not built"
-cli_cfg disk 'name="disk"' 'kernel="weir-blkback"' driver_domain=1 max_maps=400
-w up --memory 512M "$dir/disk.cfg" >/dev/null || die up
-guest steady disk
-guest greedy disk max_grants=1 max_ports=12
-for v in b c d e f g h i; do truncate -s 4M "$dir/$v.img"; done
-plug() { w block-attach greedy "$dir/$1.img,raw,xvd$1,w,backend=$2"; }
-unplug() { w block-detach greedy "xvd$1"; }
+GREEDY=(max_grants=1 max_ports=12)
+exhaust_begin 512M max_maps=400
+for v in c d e f g h; do truncate -s 4M "$dir/$v.img"; done
 dev() { w --json block-list greedy | jq -r ".[] | select(.vdev == \"xvd$1\").$2"; }
-left_begin
 
 # ---- references and channels of a guest ----
 for what in grants ports; do
@@ -21,7 +16,7 @@ for what in grants ports; do
     [ $what = ports ] || [ "$(order greedy wait 32)" = '1 Success' ] ||
         die "it does not wait"
     goes_on greedy steady
-    plug b disk || die "attach: nothing of the driver domain is short"
+    plug || die "attach: nothing of the driver domain is short"
     out=$(order greedy open 1)
     [[ $out == '0 No space left on device' || $out == '0 Transport'*'not connected' ]] ||
         die "a disk without $what: $out"
@@ -29,11 +24,10 @@ for what in grants ports; do
     [ $what = ports ] || [ "$(order greedy waits)" = '1 Success' ] || die "what was free?"
     order greedy give >/dev/null
     [ "$(order greedy waits)" = '0 Success' ] || die "it waits for ever"
-    out=$(order greedy open 1)
-    [ "$out" = '0 Success' ] || die "with $what again: $out"
+    opens "with $what again"
     [ "$(dev b backend_state)" = Connected ] || die "$(w block-list greedy)"
     order greedy close >/dev/null
-    unplug b || die "detach"
+    unplug
     same "$what of a guest"
 done
 
@@ -48,12 +42,11 @@ until_ok 5 full || die "the quota is not used: $(info disk grants_mapped)"
 goes_on steady
 [ "$(order greedy work)" = '0 Success' ] || die "it rests for ever"
 goes_on greedy
-plug b disk || die attach
-out=$(order greedy open 1)
-[ "$out" = '0 Success' ] || die "a disk while pages are short: $out; $(w block-list greedy)"
+plug || die attach
+opens "a disk while pages are short"
 goes_on greedy steady
 order greedy close >/dev/null
-unplug b || die "detach"
+unplug
 check_end
 same "mappings of a driver domain under load"
 
@@ -75,10 +68,9 @@ for what in maps ports; do
     until_ok 5 [ "$(dev $v backend_state)" != Connected ]
     [[ $(dev $v error) == $text ]] || die "the reason: $(dev $v error)"
     goes_on greedy steady
-    unplug $last || die "detach $last"
+    unplug $last
     order greedy close $((n - 1)) >/dev/null
-    out=$(order greedy open $((n - 1)))
-    [ "$out" = '0 Success' ] || die "with $what again: $out"
+    opens "with $what again" $((n - 1))
     goes_on greedy steady
     order greedy close >/dev/null
     for d in $(w --json block-list greedy | jq -r '.[].vdev'); do

@@ -1,6 +1,11 @@
 # exhaust_lib.sh, sourced: something runs out under load, on top of
 # restart_lib.sh.
 #
+#   exhaust_begin MEMORY [LINE...]   a driver domain "disk" with these lines;
+#                            guests steady and greedy, the latter with those of
+#                            GREEDY; left_begin
+#   plug [V [BACKEND]], unplug [V]   another disk xvdV (b) of greedy
+#   opens WHAT [N]           greedy can use its N-th disk (1)
 #   guest NAME BACKEND [LINE...]   a guest exhaust_guest with a disk of its own
 #                            and these lines in its configuration; waits for I/O
 #   order NAME WORD...       what it is to do; its answer
@@ -13,6 +18,29 @@
 
 xs_tool() { # VERB ARGS...
     "$B/tests/exhaust_tool" "$1" "$S/xenstored.sock" "${@:2}"
+}
+
+exhaust_begin() {
+    cli_cfg disk 'name="disk"' 'kernel="weir-blkback"' driver_domain=1 "${@:2}"
+    w up --memory "$1" "$dir/disk.cfg" >/dev/null || die up
+    guest steady disk
+    guest greedy disk "${GREEDY[@]}"
+    truncate -s 4M "$dir/b.img"
+    left_begin
+}
+
+plug() {
+    w block-attach greedy "$dir/${1:-b}.img,raw,xvd${1:-b},w${2:+,backend=$2}"
+}
+
+unplug() {
+    w block-detach greedy "xvd${1:-b}" || die "detach ${1:-b}"
+}
+
+opens() {
+    local out
+    out=$(order greedy open "${2:-1}")
+    [ "$out" = '0 Success' ] || die "$1: $out; $(w block-list greedy)"
 }
 
 guest() { # NAME BACKEND LINE...

@@ -3,13 +3,7 @@
 # (Of a VM that asks for more than its quota: vm_memory.c, vm_quota.c.)
 . "$(dirname "$0")/exhaust_lib.sh"
 cli_begin "$@"
-cli_cfg disk 'name="disk"' 'kernel="weir-blkback"' driver_domain=1
-w up --memory 32M "$dir/disk.cfg" >/dev/null || die up
-guest steady disk
-guest greedy disk
-truncate -s 4M "$dir/b.img"
-plug() { w block-attach greedy "$dir/b.img,raw,xvdb,w"; }
-left_begin
+exhaust_begin 32M
 
 # ---- of the machine, with guests that may have more than there is ----
 cli_cfg big 'name="big"' 'kernel="weir-blkback"' driver_domain=1
@@ -23,14 +17,14 @@ if plug 2>"$dir/err"; then # its pages are asked for when the guest connects
     out=$(order greedy open 1)
     [ "$out" != '0 Success' ] || die "a disk without memory"
     order greedy close >/dev/null
-    w block-detach greedy xvdb || die detach
+    unplug
 fi
 goes_on greedy steady hog
 order hog give >/dev/null
 plug || die "attach with memory again"
-[ "$(order greedy open 1)" = '0 Success' ] || die "open with memory again"
+opens "with memory again"
 order greedy close >/dev/null
-w block-detach greedy xvdb || die detach
+unplug
 w create "$dir/big.cfg" >/dev/null || die "create with memory again"
 w destroy big || die destroy
 until_ok 5 is_gone big || die "big stays"
@@ -46,9 +40,9 @@ plug || die "attach: only the guest has none"
 out=$(order greedy open 1)
 [ "$out" = '0 Cannot allocate memory' ] || die "a disk without frames: $out"
 order greedy give >/dev/null
-[ "$(order greedy open 1)" = '0 Success' ] || die "open with frames again"
+opens "with frames again"
 order greedy close >/dev/null
-w block-detach greedy xvdb || die detach
+unplug
 same "frames of a domain"
 
 # ---- of a program: what is not machine memory, where there are such limits ----

@@ -13,16 +13,12 @@ umount_all() {
     rm -rf "$dir"
 }
 trap umount_all EXIT
-cli_cfg disk 'name="disk"' 'kernel="weir-blkback"' driver_domain=1
-w up --memory 512M "$dir/disk.cfg" >/dev/null || die up
-guest steady disk
-guest greedy disk
-left_begin
+exhaust_begin 512M
 
 # ---- an image with holes, on a file system without room for them ----
 truncate -s 8M "$dir/small/b.img"
 w block-attach greedy "$dir/small/b.img,raw,xvdb,w" || die attach
-[ "$(order greedy open 1)" = '0 Success' ] || die open
+opens "with room"
 [ "$(order greedy write 1 0 32)" = '32 Success' ] || die "the first MiB"
 "$B/tests/exhaust_tool" fill "$dir/small/rest" >/dev/null || die fill
 out=$(order greedy write 1 64 32)
@@ -37,17 +33,17 @@ rm "$dir/small/rest"
 [ "$(order greedy write 1 64 8)" = '8 Success' ] || die "with room again"
 [ "$(order greedy read 1 64 8)" = '8 Success' ] || die "the sums"
 order greedy close >/dev/null
-w block-detach greedy xvdb || die detach
+unplug
 same "room for an image"
 
 # ---- the state directory ----
 "$B/tests/exhaust_tool" fill "$S/filler" >/dev/null || die fill
 for i in 1 2 3; do
     w block-attach greedy "$dir/small/b.img,raw,xvdb,w" || die "attach $i"
-    [ "$(order greedy open 1)" = '0 Success' ] || die "open $i"
+    opens "open $i"
     [ "$(order greedy read 1 0 8)" = '8 Success' ] || die "read $i"
     order greedy close >/dev/null
-    w block-detach greedy xvdb || die "detach $i"
+    unplug
 done
 [ "$(order greedy say 200)" = '200 Success' ] || die "it stops at its log"
 killed disk

@@ -3,13 +3,7 @@
 # transactions of a guest, then of a driver domain, while a disk is plugged in.
 . "$(dirname "$0")/exhaust_lib.sh"
 cli_begin "$@"
-cli_cfg disk 'name="disk"' 'kernel="weir-blkback"' driver_domain=1
-w up --memory 512M "$dir/disk.cfg" >/dev/null || die up
-guest steady disk
-guest greedy disk
-truncate -s 4M "$dir/b.img"
-plug() { w block-attach greedy "$dir/b.img,raw,xvdb,w"; }
-left_begin
+exhaust_begin 512M
 
 # ---- of the guest: what it asks for is refused; the rest is as always ----
 for q in nodes:'No space left on device' memory:'Cannot allocate memory' \
@@ -28,10 +22,9 @@ for q in nodes:'No space left on device' memory:'Cannot allocate memory' \
         die "a disk without $what: $out"
     goes_on greedy steady
     order greedy give >/dev/null
-    out=$(order greedy open 1)
-    [ "$out" = '0 Success' ] || die "with $what again: $out"
+    opens "with $what again"
     order greedy close >/dev/null
-    w block-detach greedy xvdb || die detach
+    unplug
     same "registry's $what of a guest"
 done
 
@@ -49,10 +42,9 @@ for q in nodes:1000 memory:2621440 watches:128; do
     goes_on greedy steady
     xs_tool quota "$id" "$what" "${q#*:}" || die "quota $what"
     plug || die "attach with $what again"
-    out=$(order greedy open 1)
-    [ "$out" = '0 Success' ] || die "with $what again: $out"
+    opens "with $what again"
     order greedy close >/dev/null
-    w block-detach greedy xvdb || die detach
+    unplug
     same "registry's $what of a driver domain"
 done
 [ "$(info disk restarts)" = 0 ] || die "the driver domain died: $(w info disk)"
