@@ -4,6 +4,7 @@
  * its devices are taken back, then its registry directory and group.
  */
 #include "driverdomains/devd.h"
+#include "driverdomains/devd_outage.h"
 #include "driverdomains/sandbox.h"
 #include "ring/crash_point.h"
 
@@ -37,11 +38,7 @@ static void forget(struct weir_dom *dom)
     while (*p != dom)
         p = &(*p)->next;
     *p = dom->next;
-    if (dom->log_src.fd >= 0) {
-        weir_logsink_pump(&dom->log, weir_devd_now());
-        weir_source_close(d, &dom->log_src);
-        dom->log.pipe_fd = -1;
-    }
+    weir_dom_close_log(dom);
     weir_logsink_close(&dom->log);
     weir_source_close(d, &dom->res_src);
     weir_source_close(d, &dom->exit_src);

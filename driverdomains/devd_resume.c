@@ -3,6 +3,7 @@
  * A driver domain's new program takes its predecessor's devices over.
  */
 #include "driverdomains/devd.h"
+#include "driverdomains/devd_outage.h"
 #include "ring/crash_point.h"
 
 #include <errno.h>
@@ -106,8 +107,7 @@ static void tell(struct weir_dom *dom, uint64_t us)
              "serves again after %" PRIu64 " ms: %u disk%s, %u vif%s resumed%s",
              us / 1000, r->disks, r->disks == 1 ? "" : "s", r->vifs,
              r->vifs == 1 ? "" : "s", lost);
-    weir_devd_log("%s: %s", dom->cfg.name, text);
-    weir_logsink_note(&dom->log, text);
+    weir_dom_say(dom, text);
     weir_devd_answer(dom->devd, &dom->revival.waiter, 0, dom->domid, NULL,
                      text);
 }
@@ -123,12 +123,7 @@ void weir_resume_check(struct weir_dom *dom)
         if (v->backend == dom && v->resuming)
             return;
     r->served_ns = weir_devd_now();
-    us = (r->served_ns - r->down_ns) / 1000;
-    r->down_ns = 0;
-    r->last_us = us;
-    if (us > r->max_us)
-        r->max_us = us;
-    dom->reason[0] = '\0';
+    us = weir_outage_over(dom);
     dom->phase = WEIR_PHASE_RUNNING;
     dom->deadline_ns = 0;
     tell(dom, us);

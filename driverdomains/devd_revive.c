@@ -5,11 +5,11 @@
  * devd_resume.c.
  */
 #include "driverdomains/devd.h"
+#include "driverdomains/devd_outage.h"
 #include "driverdomains/sandbox.h"
 #include "ring/crash_point.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -37,12 +37,6 @@ bool weir_dom_comes_back(const struct weir_dom *dom)
            weir_dom_can_revive(dom);
 }
 
-static void say(struct weir_dom *dom, const char *text)
-{
-    weir_devd_log("%s: %s", dom->cfg.name, text);
-    weir_logsink_note(&dom->log, text);
-}
-
 /* As before there was this: guests see their devices go. */
 static void rebuild(struct weir_dom *dom, const char *what, int rc)
 {
@@ -52,7 +46,7 @@ static void rebuild(struct weir_dom *dom, const char *what, int rc)
              "cannot go on in its place (%s: %s): its devices are removed and "
              "it is built again",
              what, strerror(-rc));
-    say(dom, text);
+    weir_dom_say(dom, text);
     weir_devd_answer(dom->devd, &dom->revival.waiter, -rc, dom->domid, NULL,
                      text);
     dom->restart = true;
@@ -85,7 +79,7 @@ static void give_up(struct weir_dom *dom)
              c->restart_limit, c->restart_period, dom->revival.why,
              hold ? "its guests' I/O waits" : "its devices are removed",
              c->name);
-    say(dom, dom->reason);
+    weir_dom_say(dom, dom->reason);
     dom->phase = WEIR_PHASE_CRASHED;
     dom->deadline_ns = 0;
     weir_devd_answer(dom->devd, &dom->revival.waiter, EIO, dom->domid, NULL,
@@ -99,58 +93,17 @@ static void let_go(struct weir_dom *dom)
 {
     weir_backend_drain(dom);
     weir_source_close(dom->devd, &dom->res_src);
-    if (dom->log_src.fd >= 0) {
-        weir_logsink_pump(&dom->log, weir_devd_now());
-        weir_source_close(dom->devd, &dom->log_src);
-        dom->log.pipe_fd = -1;
-    }
+    weir_dom_close_log(dom);
     dom->sealed = dom->ready = dom->paused = false;
     memset(&dom->revival.heart, 0, sizeof(dom->revival.heart));
     weir_resume_drop_released(dom);
-}
-
-static int decide(struct weir_dom *dom, uint64_t now)
-{
-    struct weir_revival *r = &dom->revival;
-    const struct weir_restart_rule rule = {
-        .limit = dom->cfg.restart_limit,
-        .period_s = dom->cfg.restart_period,
-        .delay_ms = dom->cfg.restart_delay,
-    };
-    uint64_t delay = 0;
-    char text[400];
-    int rc = 0;
-
-    if (!r->asked && !r->uncounted)
-        rc = weir_restart_decide(&r->history, &rule, now,
-                                 r->served_ns ? now - r->served_ns : 0, &delay);
-    r->served_ns = 0;
-    if (rc)
-        return rc;
-    dom->restarts++;
-    r->at_ns = now + delay;
-    if (r->asked)
-        snprintf(text, sizeof(text), "restart %u at once, as asked",
-                 dom->restarts);
-    else if (r->uncounted)
-        snprintf(text, sizeof(text), "%s; restart %u at once", r->why,
-                 dom->restarts);
-    else if (delay)
-        snprintf(text, sizeof(text), "died: %s; restart %u in %" PRIu64 " ms",
-                 r->why, dom->restarts, delay / 1000000);
-    else
-        snprintf(text, sizeof(text), "died: %s; restart %u at once", r->why,
-                 dom->restarts);
-    r->asked = r->uncounted = false; /* the next program's end is judged */
-    say(dom, text);
-    return 0;
 }
 
 /* pause_ns: its next program waits at least so long. */
 static void died(struct weir_dom *dom, const char *status, uint64_t pause_ns)
 {
     struct weir_revival *r = &dom->revival;
-    uint64_t now = weir_devd_now();
+    uint64_t now = weir_devd_now(), delay;
 
     if (!r->down_ns)
         r->down_ns = now;
@@ -160,13 +113,12 @@ static void died(struct weir_dom *dom, const char *status, uint64_t pause_ns)
     dom->phase = WEIR_PHASE_RESTARTING;
     r->step = WEIR_REVIVE_WAITING;
     let_go(dom);
-    if (decide(dom, now)) {
+    if (weir_outage_restart(dom, now, UINT64_MAX, &delay)) {
         give_up(dom);
         return;
     }
     r->died_ns = now;
-    if (r->at_ns < now + pause_ns)
-        r->at_ns = now + pause_ns;
+    r->at_ns = now + (delay > pause_ns ? delay : pause_ns);
     dom->deadline_ns = now + PATIENCE_NS;
     weir_record_dom(dom);   /* that it was counted */
     weir_revive_go_on(dom); /* may free it */

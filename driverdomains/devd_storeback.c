@@ -5,6 +5,7 @@
  * their rings meanwhile, ten seconds at most, so nobody else's work is done
  * before.
  */
+#include "driverdomains/devd_outage.h"
 #include "driverdomains/devd_reg.h"
 #include "driverdomains/sandbox.h"
 #include "xenbus/socket.h"
@@ -34,21 +35,6 @@ static void nap(uint64_t ns)
     };
 
     nanosleep(&t, NULL);
-}
-
-static void say(struct weir_dom *dom, const char *text)
-{
-    weir_devd_log("%s: %s", dom->cfg.name, text);
-    weir_logsink_note(&dom->log, text);
-}
-
-static void close_log(struct weir_dom *dom)
-{
-    if (dom->log_src.fd >= 0) {
-        weir_logsink_pump(&dom->log, weir_devd_now());
-        weir_source_close(dom->devd, &dom->log_src);
-        dom->log.pipe_fd = -1;
-    }
 }
 
 /* trouble: what the manager saw; a program that lives is killed for it. */
@@ -88,43 +74,23 @@ static void let_go(struct weir_devd *d, int trouble)
     weir_source_close(d, &d->xs_src);
     if (d->xs_open)
         weir_xs_close_socket(&d->xs);
-    close_log(dom);
+    weir_dom_close_log(dom);
     dom->sealed = dom->ready = dom->paused = false;
     r->time_s = (uint64_t)time(NULL);
     snprintf(r->why, sizeof(r->why), "%.199s", dom->reason);
     dom->reason[0] = '\0';
 }
 
-static int decide(struct weir_dom *dom, uint64_t now, uint64_t *delay)
+static int decide(struct weir_dom *dom, uint64_t *delay)
 {
-    struct weir_revival *r = &dom->revival;
-    const struct weir_restart_rule rule = {
-        .limit = dom->cfg.restart_limit,
-        .period_s = dom->cfg.restart_period,
-        .delay_ms = dom->cfg.restart_delay,
-    };
-    char text[400];
-    int rc = weir_restart_decide(&r->history, &rule, now,
-                                 r->served_ns ? now - r->served_ns : 0, delay);
+    int rc = weir_outage_restart(dom, weir_devd_now(), DELAY_NS, delay);
 
-    if (*delay > DELAY_NS)
-        *delay = DELAY_NS;
-    r->served_ns = 0;
-    if (rc) {
+    if (rc)
         snprintf(dom->reason, sizeof(dom->reason),
-                 "restart limit reached: %u in %u s; at last %s", rule.limit,
-                 rule.period_s, r->why);
-        return rc;
-    }
-    dom->restarts++;
-    if (*delay)
-        snprintf(text, sizeof(text), "died: %s; restart %u in %" PRIu64 " ms",
-                 r->why, dom->restarts, *delay / 1000000);
-    else
-        snprintf(text, sizeof(text), "died: %s; restart %u at once", r->why,
-                 dom->restarts);
-    say(dom, text);
-    return 0;
+                 "restart limit reached: %u in %u s; at last %s",
+                 dom->cfg.restart_limit, dom->cfg.restart_period,
+                 dom->revival.why);
+    return rc;
 }
 
 /* Only then what it mapped of others is out of its reach. */
@@ -201,19 +167,12 @@ static int attempt(struct weir_devd *d, bool *final)
 
 static void serves(struct weir_devd *d)
 {
-    struct weir_dom *dom = d->store;
-    struct weir_revival *r = &dom->revival;
     char text[80];
 
-    r->last_us = (r->served_ns - r->down_ns) / 1000;
-    if (r->last_us > r->max_us)
-        r->max_us = r->last_us;
-    r->down_ns = 0;
-    dom->reason[0] = '\0';
     d->xs_stale = true; /* events were lost with the connection */
     snprintf(text, sizeof(text), "serves again after %" PRIu64 " ms",
-             r->last_us / 1000);
-    say(dom, text);
+             weir_outage_over(d->store) / 1000);
+    weir_dom_say(d->store, text);
 }
 
 static int give_up(struct weir_devd *d, int rc)
@@ -224,7 +183,7 @@ static int give_up(struct weir_devd *d, int rc)
     if (!dom->reason[0])
         snprintf(dom->reason, sizeof(dom->reason), "%s", strerror(-rc));
     snprintf(text, sizeof(text), "does not come back: %s", dom->reason);
-    say(dom, text);
+    weir_dom_say(dom, text);
     d->xs_open = false;
     return rc;
 }
@@ -239,7 +198,7 @@ int weir_store_back(struct weir_devd *d)
     dom->revival.down_ns = begin - (rc == -ETIMEDOUT ? d->xs.deadline_ns : 0);
     do {
         let_go(d, rc);
-        rc = decide(dom, weir_devd_now(), &delay);
+        rc = decide(dom, &delay);
         if (rc)
             break;
         nap(delay);

@@ -7,7 +7,7 @@ $(call lib,weir-dd,$(DD_SOURCES))
 
 DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c groups.c loop.c client.c \
 	request.c list.c dom.c start.c vm.c end.c restart.c revive.c \
-	resume.c heart.c backend.c vmback.c \
+	resume.c outage.c heart.c backend.c vmback.c \
 	prepare.c dev.c filter.c regcall.c regdom.c registry.c store.c \
 	storeback.c record.c stash.c recover.c restore.c takeover.c \
 	sweep.c)
@@ -56,7 +56,7 @@ $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 $(call test,test_dd_revive,tests/unit/test_dd_revive.c,weir-dd)
 DD_REVIVAL := tests/unit/dd_revival_rig.c \
-	$(addprefix driverdomains/devd_,revive.c resume.c heart.c)
+	$(addprefix driverdomains/devd_,revive.c resume.c outage.c heart.c)
 $(call test,test_dd_revival,tests/unit/test_dd_revival.c $(DD_REVIVAL),weir-dd)
 $(call test,test_dd_heart,tests/unit/test_dd_heart.c $(DD_REVIVAL),weir-dd)
 $(call test,test_dd_backend,tests/unit/test_dd_backend.c \
@@ -71,7 +71,7 @@ $(call test,test_dd_outage,tests/unit/test_dd_outage.c \
 	$(addprefix driverdomains/devd_,registry.c regdom.c regcall.c),\
 	weir-fakestore weir-xsd weir-store weir-xshosted weir-xenbus weir-ring)
 $(call test,test_dd_store,tests/unit/test_dd_store.c \
-	driverdomains/devd_storeback.c,weir-dd weir-xshosted weir-xenbus \
+	$(addprefix driverdomains/devd_,storeback.c outage.c),weir-dd weir-xshosted weir-xenbus \
 	weir-ring,-lseccomp -lcap-ng)
 $(call test,test_dd_dev,tests/unit/test_dd_dev.c tests/unit/told.c \
 	driverdomains/devd_dev.c,weir-dd)
