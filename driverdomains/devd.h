@@ -232,6 +232,13 @@ int weir_dom_create(struct weir_devd *d, const struct weir_domain_config *cfg,
 struct weir_dom *weir_dom_new(struct weir_devd *d,
                               const struct weir_domain_config *c,
                               domid_t domid);
+/* It has no program and no files. */
+static inline void weir_dom_no_fds(struct weir_dom *dom)
+{
+    dom->exit_src.fd = dom->res_src.fd = -1;
+    dom->log_src.fd = dom->load_src.fd = -1;
+    dom->log.pipe_fd = dom->log.file_fd = -1;
+}
 /* Called whenever something it waits for may have come. */
 void weir_dom_check_started(struct weir_dom *dom);
 struct weir_dom *weir_dom_find(struct weir_devd *d, const char *name_or_id);
@@ -324,15 +331,6 @@ int weir_dev_prepare_vif(struct weir_devd *d, const char *domain,
                          const char *where, struct weir_dev **out,
                          struct weir_refusal *why);
 void weir_dev_free(struct weir_dev *dev);
-
-/* devd_filter.c: what a vif's guest may send, as rules on the host */
-/* For a tap that was just made, before anybody else knows of it. */
-int weir_filter_dev(struct weir_dev *dev, const char *where,
-                    struct weir_refusal *why);
-void weir_filter_forget(struct weir_dev *dev);
-/* The instance's table: what an earlier manager left, or at the end. */
-void weir_filter_clear(struct weir_devd *d);
-const char *weir_filter_name(const struct weir_dev *dev);
 
 /* devd_dev.c: devices */
 /* Takes dev over, also on failure (then it is freed). */

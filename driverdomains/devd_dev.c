@@ -5,6 +5,7 @@
  */
 #include "backends/net/host/hostif.h"
 #include "driverdomains/devd.h"
+#include "driverdomains/devd_filter.h"
 #include "ring/crash_point.h"
 
 #include <errno.h>

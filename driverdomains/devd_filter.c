@@ -6,6 +6,7 @@
  */
 #include "backends/net/host/filter.h"
 #include "driverdomains/devd.h"
+#include "driverdomains/devd_filter.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,6 +3,7 @@
  * Listings.  Records are packed into as few messages as they need.
  */
 #include "driverdomains/devd.h"
+#include "driverdomains/devd_filter.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,6 +3,7 @@
  * weir-devd: options, what it needs, the loop, and what it takes away.
  */
 #include "driverdomains/devd.h"
+#include "driverdomains/devd_filter.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -99,9 +99,7 @@ struct weir_dom *weir_store_dom(struct weir_devd *d)
     dom->devd = d;
     dom->domid = WEIR_STORE_DOMID;
     dom->phase = WEIR_PHASE_RUNNING;
-    dom->exit_src.fd = dom->res_src.fd = -1;
-    dom->log_src.fd = dom->load_src.fd = -1;
-    dom->log.pipe_fd = dom->log.file_fd = -1;
+    weir_dom_no_fds(dom);
     dom->created_ns = weir_devd_now();
     snprintf(dom->cfg.name, sizeof(dom->cfg.name), "xenstored");
     snprintf(dom->cfg.kernel, sizeof(dom->cfg.kernel), "%s/weir-xenstored",

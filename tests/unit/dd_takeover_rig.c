@@ -193,9 +193,7 @@ struct weir_dom *weir_dom_new(struct weir_devd *d,
     dom->devd = d;
     dom->cfg = *c;
     dom->domid = domid;
-    dom->exit_src.fd = dom->res_src.fd = -1;
-    dom->log_src.fd = dom->load_src.fd = -1;
-    dom->log.pipe_fd = dom->log.file_fd = -1;
+    weir_dom_no_fds(dom);
     dom->next = d->doms;
     d->doms = dom;
     return dom;

@@ -140,8 +140,7 @@ static int begin(void **state)
     memset(&rig, 0, sizeof(rig));
     memset(&devd, 0, sizeof(devd));
     dom = (struct weir_dom){.devd = &devd, .domid = WEIR_STORE_DOMID};
-    dom.res_src.fd = dom.log_src.fd = dom.exit_src.fd = -1;
-    dom.log.pipe_fd = dom.log.file_fd = -1;
+    weir_dom_no_fds(&dom);
     strcpy(dom.cfg.name, "xenstored");
     dom.cfg.restart_limit = 3;
     dom.cfg.restart_period = 60;
