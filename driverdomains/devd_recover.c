@@ -145,7 +145,7 @@ static int read_all(struct weir_takeover *t)
 int weir_recover(struct weir_devd *d)
 {
     struct weir_takeover t = {.d = d};
-    int listener, rc;
+    int rc;
 
     t.bad = calloc(WEIR_STASH_RECORDS, sizeof(*t.bad));
     if (!t.bad)
@@ -163,9 +163,8 @@ int weir_recover(struct weir_devd *d)
         free(t.bad);
         return rc;
     }
-    listener = d->xs_listen;
     d->greeted = true;
-    if (weir_store_adopt(d, listener)) {
+    if (weir_store_adopt(d)) {
         /* As when it ends for good at any other time. */
         d->exit_code = 1;
         weir_devd_stop(d);

@@ -309,11 +309,10 @@ int weir_store_start(struct weir_devd *d)
     return rc;
 }
 
-int weir_store_adopt(struct weir_devd *d, int listen_fd)
+int weir_store_adopt(struct weir_devd *d)
 {
     struct weir_dom *dom = d->store;
 
-    d->xs_listen = listen_fd;
     if (dom->exit_src.fd >= 0 && !dead(dom) && weir_store_serve(d) == 0)
         return 0;
     if (dom->exit_src.fd < 0 || dead(dom))

@@ -23,10 +23,10 @@ int weir_store_start(struct weir_devd *d);
 void weir_store_stop(struct weir_devd *d);
 /* For a manager that takes over: the store's domain, without a program; */
 struct weir_dom *weir_store_dom(struct weir_devd *d);
-/* and then, with what is left of it (exit_src, log) and the listening socket,
- * which it owns from then on: connected again, brought back if need be.
- * Domains whose nodes are watched are known already (weir_dom.watched). */
-int weir_store_adopt(struct weir_devd *d, int listen_fd);
+/* and then, with what is left of it (exit_src, log) and the listening socket
+ * (xs_listen): connected again, brought back if need be.  Domains whose nodes
+ * are watched are known already (weir_dom.watched). */
+int weir_store_adopt(struct weir_devd *d);
 /* A program for its domain. */
 int weir_store_program(struct weir_devd *d, int hv_fd,
                        struct weir_refusal *why);
