@@ -48,18 +48,18 @@ $(call test,test_dd_devctl,tests/unit/test_dd_devctl.c,weir-dd)
 $(call test,test_dd_record,tests/unit/test_dd_record.c \
 	driverdomains/devd_record.c,weir-dd)
 $(call test,test_dd_takeover,tests/unit/test_dd_takeover.c \
-	tests/unit/dd_takeover_rig.c \
+	tests/unit/dd_takeover_rig.c tests/unit/told.c \
 	$(addprefix driverdomains/devd_,record.c stash.c recover.c restore.c \
 	takeover.c),\
 	weir-dd)
 $(call test,test_dd_host,tests/unit/test_dd_host.c,weir-dd)
 $(call test,test_dd_sandbox,tests/unit/test_dd_sandbox.c,weir-dd)
 $(call test,test_dd_revive,tests/unit/test_dd_revive.c,weir-dd)
-DD_REVIVAL := tests/unit/dd_revival_rig.c \
+DD_REVIVAL := tests/unit/dd_revival_rig.c tests/unit/told.c \
 	$(addprefix driverdomains/devd_,revive.c resume.c outage.c heart.c)
 $(call test,test_dd_revival,tests/unit/test_dd_revival.c $(DD_REVIVAL),weir-dd)
 $(call test,test_dd_heart,tests/unit/test_dd_heart.c $(DD_REVIVAL),weir-dd)
-$(call test,test_dd_backend,tests/unit/test_dd_backend.c \
+$(call test,test_dd_backend,tests/unit/test_dd_backend.c tests/unit/told.c \
 	driverdomains/devd_backend.c,weir-back)
 $(call test,test_dd_restart,tests/unit/test_dd_restart.c \
 	driverdomains/devd_restart.c,)

@@ -2,6 +2,7 @@
 #include "tests/unit/dd_revival_rig.h"
 
 #include "driverdomains/sandbox.h"
+#include "tests/unit/told.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,23 +14,6 @@
 #include <cmocka.h>
 
 struct rig rig;
-
-static void note(const char *fmt, ...)
-{
-    size_t n = strlen(rig.told);
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(rig.told + n, sizeof(rig.told) - n, fmt, ap);
-    va_end(ap);
-}
-
-void rig_expect(const char *want)
-{
-    if (strcmp(rig.told, want))
-        fail_msg("\"%s\", wanted \"%s\"", rig.told, want);
-    rig.told[0] = '\0';
-}
 
 /* ---- the rest of the manager ------------------------------------------- */
 
@@ -83,7 +67,7 @@ int weir_hvctl_revive(struct weir_hvctl *c, domid_t domid, int *domain_fd)
     (void)c;
     (void)domid;
     *domain_fd = dup(0);
-    note("revive ");
+    tell("revive ");
     if (rig.revive_says) {
         close(*domain_fd);
         return rig.revive_says;
@@ -96,7 +80,7 @@ int weir_reg_introduce(struct weir_dom *dom, const struct weir_hv_dominfo *i)
 {
     (void)dom;
     (void)i;
-    note("introduce ");
+    tell("introduce ");
     return rig.introduce_says;
 }
 
@@ -104,7 +88,7 @@ int weir_dom_start_process(struct weir_dom *dom, int hv_fd,
                            struct weir_refusal *why)
 {
     (void)hv_fd;
-    note("start ");
+    tell("start ");
     snprintf(why->text, sizeof(why->text), "no such program");
     if (rig.start_says == 0)
         dom->exit_src.fd = dom->res_src.fd = rig.channel[0];
@@ -116,13 +100,13 @@ int weir_dom_start_process(struct weir_dom *dom, int hv_fd,
 void weir_sandbox_kill(int pidfd)
 {
     (void)pidfd;
-    note("kill ");
+    tell("kill ");
 }
 
 void weir_dom_kill(struct weir_dom *dom, const char *reason)
 {
     (void)reason;
-    note(dom->restart ? "rebuild " : "end ");
+    tell(dom->restart ? "rebuild " : "end ");
     dom->phase = WEIR_PHASE_KILLED;
 }
 
@@ -134,7 +118,7 @@ const char *weir_dom_phase_name(const struct weir_dom *dom)
 
 int weir_backend_send(struct weir_dev *dev, uint32_t op)
 {
-    note("%s:%s ", dev == &rig.vbd ? "vbd" : "other",
+    tell("%s:%s ", dev == &rig.vbd ? "vbd" : "other",
          op == WEIR_RES_RESUME   ? "resume"
          : op == WEIR_RES_ATTACH ? "attach"
          : op == WEIR_RES_DETACH ? "detach"
@@ -146,7 +130,7 @@ int weir_backend_say(struct weir_dom *dom, uint32_t op, uint32_t seq)
 {
     (void)dom;
     (void)seq;
-    note(op == WEIR_RES_RESUMED ? "resumed " : "ping ");
+    tell(op == WEIR_RES_RESUMED ? "resumed " : "ping ");
     return 0;
 }
 
@@ -159,7 +143,7 @@ void weir_dev_finish(struct weir_dev *dev, const char *trouble)
 {
     struct weir_dev **p = &rig.devd.devs;
 
-    note("%s:gone%s ", dev == &rig.vbd ? "vbd" : "other", trouble ? "!" : "");
+    tell("%s:gone%s ", dev == &rig.vbd ? "vbd" : "other", trouble ? "!" : "");
     while (*p != dev)
         p = &(*p)->next;
     *p = dev->next;
@@ -214,7 +198,8 @@ int rig_begin(void **state)
         return -1;
     rig.disk.exit_src.fd = rig.disk.res_src.fd = rig.channel[0];
     rig.now = 1000 * SECOND;
-    rig.told[0] = rig.answer[0] = '\0';
+    told_forget();
+    rig.answer[0] = '\0';
     rig.hv_state = WEIR_DOM_RUNNING;
     rig.hv_is_quick = false;
     rig.answered = -1;

@@ -16,8 +16,7 @@ struct rig {
     struct weir_dom disk, web;
     struct weir_dev vbd, other;
     uint64_t now;
-    char told[1024]; /* what was done, in order */
-    int answered;    /* -1: not yet */
+    int answered; /* -1: not yet */
     char answer[700];
     enum weir_dom_state hv_state;
     bool hv_is_quick; /* sees the end of a start that failed at once */
@@ -29,8 +28,6 @@ extern struct rig rig;
 
 int rig_begin(void **state);
 int rig_end(void **state);
-/* That was done since the last time, and nothing else. */
-void rig_expect(const char *want);
 
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_begin, rig_end)
 

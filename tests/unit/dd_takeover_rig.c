@@ -2,6 +2,7 @@
 #include "tests/unit/dd_takeover_rig.h"
 
 #include "driverdomains/sandbox.h"
+#include "tests/unit/told.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -16,23 +17,6 @@
 #include <cmocka.h>
 
 struct rig rig;
-
-__attribute__((format(printf, 1, 2))) static void tell(const char *fmt, ...)
-{
-    size_t n = strlen(rig.told);
-    va_list ap;
-
-    va_start(ap, fmt);
-    vsnprintf(rig.told + n, sizeof(rig.told) - n, fmt, ap);
-    va_end(ap);
-}
-
-void rig_expect(const char *want)
-{
-    if (strcmp(rig.told, want))
-        fail_msg("\"%s\", wanted \"%s\"", rig.told, want);
-    rig.told[0] = '\0';
-}
 
 int rig_fd(void)
 {
@@ -313,6 +297,7 @@ int rig_begin(void **state)
 {
     (void)state;
     memset(&rig, 0, sizeof(rig));
+    told_forget();
     begin();
     return 0;
 }

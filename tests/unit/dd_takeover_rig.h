@@ -23,7 +23,6 @@ struct rig {
     int stash_says;
     unsigned reads; /* of records, that go well */
     int read_says;  /* those after them; 0: all go well */
-    char told[512];
     struct {
         bool known;
         enum weir_dom_state state;
@@ -45,8 +44,6 @@ struct weir_dom *rig_dom(domid_t id, const char *name,
                          enum weir_dom_phase phase);
 struct weir_dev *rig_dev(struct weir_dom *frontend, struct weir_dom *backend,
                          uint32_t devid, enum weir_dev_phase phase);
-/* What was told since the last time. */
-void rig_expect(const char *want);
 /* A descriptor of a file of its own; and is it that one? */
 int rig_fd(void);
 bool rig_same_file(int a, int b);

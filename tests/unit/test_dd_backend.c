@@ -5,6 +5,7 @@
  */
 #include "backends/common/resource.h"
 #include "driverdomains/devd.h"
+#include "tests/unit/told.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -21,14 +22,6 @@ static struct weir_dom disk, web;
 static struct weir_dev vbd;
 static int channel[2]; /* [0] is the manager's */
 static bool comes_back;
-static char told[200];
-
-static void note(const char *text)
-{
-    size_t n = strlen(told);
-
-    snprintf(told + n, sizeof(told) - n, "%s ", text);
-}
 
 void weir_devd_log(const char *fmt, ...)
 {
@@ -43,7 +36,7 @@ void weir_devd_answer(struct weir_devd *d, struct weir_waiter *w, int error,
     (void)domid;
     (void)where;
     (void)text;
-    note(error ? "refused" : "done");
+    tell("%s ", error ? "refused" : "done");
 }
 
 int weir_refuse(struct weir_refusal *r, int rc, const char *where,
@@ -59,7 +52,7 @@ void weir_source_close(struct weir_devd *d, struct weir_source *s)
 {
     (void)d;
     s->fd = -1;
-    note("closed");
+    tell("closed ");
 }
 
 struct weir_dom *weir_dom_find(struct weir_devd *d, const char *text)
@@ -83,7 +76,7 @@ const char *weir_dom_phase_name(const struct weir_dom *dom)
 
 void weir_dom_check_started(struct weir_dom *dom)
 {
-    note(dom == &web ? "web" : "disk");
+    tell("%s ", dom == &web ? "web" : "disk");
 }
 
 void weir_dom_fail(struct weir_dom *dom, const char *where, const char *fmt,
@@ -92,14 +85,14 @@ void weir_dom_fail(struct weir_dom *dom, const char *where, const char *fmt,
     (void)dom;
     (void)where;
     (void)fmt;
-    note("fail");
+    tell("fail ");
 }
 
 void weir_dom_kill(struct weir_dom *dom, const char *reason)
 {
     assert_ptr_equal(dom, &disk);
     assert_non_null(reason);
-    note("kill");
+    tell("kill ");
 }
 
 bool weir_dom_comes_back(const struct weir_dom *dom)
@@ -114,7 +107,7 @@ void weir_revive_kill(struct weir_dom *dom, const char *reason,
     (void)dom;
     (void)reason;
     (void)down_ns;
-    note("restart");
+    tell("restart ");
 }
 
 uint64_t weir_devd_now(void)
@@ -125,7 +118,7 @@ uint64_t weir_devd_now(void)
 void weir_heart_pong(struct weir_dom *dom)
 {
     (void)dom;
-    note("pong");
+    tell("pong ");
 }
 
 /* As when it was the last one, and its removal is not even heard. */
@@ -133,7 +126,7 @@ void weir_resume_answered(struct weir_dev *dev, const char *text)
 {
     if (!dev->resuming)
         return;
-    note(text ? "unresumed" : "resumed");
+    tell("%s ", text ? "unresumed" : "resumed");
     memset(dev, 0, sizeof(*dev)); /* freed, and used for another */
     dev->frontend = &web;
 }
@@ -164,14 +157,14 @@ void weir_dev_detach(struct weir_dev *dev, bool force, uint32_t timeout_ms)
     (void)dev;
     (void)force;
     (void)timeout_ms;
-    note("detach");
+    tell("detach ");
 }
 
 void weir_dev_finish(struct weir_dev *dev, const char *trouble)
 {
     (void)dev;
     (void)trouble;
-    note("gone");
+    tell("gone ");
 }
 
 static void says(enum weir_res_event_type type, const char *text)
@@ -181,12 +174,6 @@ static void says(enum weir_res_event_type type, const char *text)
 
     assert_int_equal(weir_resource_answer(channel[1], type, &about, text), 0);
     weir_backend_event(&disk.res_src, 0);
-}
-
-static void expect(const char *want)
-{
-    assert_string_equal(told, want);
-    told[0] = '\0';
 }
 
 static int begin(void **state)
@@ -208,7 +195,7 @@ static int begin(void **state)
     vbd.backend = &disk;
     vbd.phase = WEIR_DEV_ATTACHED;
     comes_back = true;
-    told[0] = '\0';
+    told_forget();
     return 0;
 }
 
@@ -225,18 +212,18 @@ static void a_device_that_is_not_resumed_may_be_gone_at_once(void **state)
     (void)state;
     vbd.resuming = true;
     says(WEIR_RES_EV_ERROR, "bad log");
-    expect("unresumed ");
+    told_expect("unresumed ");
 }
 
 static void errors_end_what_was_begun_alone(void **state)
 {
     (void)state;
     says(WEIR_RES_EV_ERROR, "a hiccup");
-    expect("");
+    told_expect("");
     assert_string_equal(vbd.error, "a hiccup");
     vbd.phase = WEIR_DEV_ATTACHING;
     says(WEIR_RES_EV_ERROR, "no such file\n");
-    expect("refused detach ");
+    told_expect("refused detach ");
     assert_string_equal(vbd.error, "no such file?");
 }
 
@@ -249,10 +236,10 @@ static void its_word_is_about_its_own(void **state)
     says(WEIR_RES_EV_RESUMED, NULL);
     says(WEIR_RES_EV_DETACHED, NULL);
     says(WEIR_RES_EV_ERROR, "boo");
-    expect("");
+    told_expect("");
     vbd.backend = &disk;
     says(WEIR_RES_EV_DETACHED, NULL);
-    expect("gone ");
+    told_expect("gone ");
 }
 
 static void babble_ends_a_program(void **state)
@@ -260,15 +247,15 @@ static void babble_ends_a_program(void **state)
     (void)state;
     assert_int_equal(write(channel[1], "?", 1), 1);
     weir_backend_event(&disk.res_src, 0);
-    expect("restart ");
+    told_expect("restart ");
     comes_back = false; /* it is to end anyway */
     assert_int_equal(write(channel[1], "?", 1), 1);
     weir_backend_event(&disk.res_src, 0);
-    expect("kill ");
+    told_expect("kill ");
     close(channel[1]);
     channel[1] = -1;
     weir_backend_event(&disk.res_src, 0);
-    expect("closed ");
+    told_expect("closed ");
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)

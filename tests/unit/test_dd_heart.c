@@ -3,6 +3,7 @@
  * Which driver domains are taken to hang, and which are not.
  */
 #include "tests/unit/dd_revival_rig.h"
+#include "tests/unit/told.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,15 +24,15 @@ static void a_hang_is_seen_after_its_time(void **state)
 {
     (void)state;
     seconds(1);
-    rig_expect("ping ");
+    told_expect("ping ");
     weir_heart_pong(&rig.disk);
     seconds(6); /* one that asks, five without rig.answer */
-    rig_expect("ping ping ping ping ping kill ");
+    told_expect("ping ping ping ping ping kill ");
     assert_int_equal(rig.disk.phase, WEIR_PHASE_RESTARTING);
     assert_string_equal(rig.disk.reason, "it hung: no answer for 5 s");
     assert_int_equal(rig.now - rig.disk.revival.down_ns, 5 * SECOND);
     seconds(10);
-    rig_expect("");
+    told_expect("");
 }
 
 static void late_answers_are_answers(void **state)
@@ -41,7 +42,7 @@ static void late_answers_are_answers(void **state)
         seconds(4);
         weir_heart_pong(&rig.disk);
     }
-    assert_null(strstr(rig.told, "kill"));
+    assert_false(told_has("kill"));
 }
 
 /* Stopped and continued: it has not listened itself. */
@@ -53,7 +54,7 @@ static void a_manager_that_was_held_up_counts_nothing(void **state)
         rig.now += 30 * SECOND;
         weir_heart_timer(&rig.devd, rig.now);
     }
-    assert_null(strstr(rig.told, "kill"));
+    assert_false(told_has("kill"));
 }
 
 static void what_was_not_read_yet_may_be_the_answer(void **state)
@@ -62,7 +63,7 @@ static void what_was_not_read_yet_may_be_the_answer(void **state)
     seconds(2);
     assert_int_equal(write(rig.channel[1], "x", 1), 1);
     seconds(20);
-    assert_null(strstr(rig.told, "kill"));
+    assert_false(told_has("kill"));
 }
 
 /* A program that is dying closes it; one that lives is lost to its guests. */
@@ -71,9 +72,9 @@ static void a_closed_channel_is_no_answer(void **state)
     (void)state;
     rig.disk.res_src.fd = -1;
     seconds(5);
-    assert_null(strstr(rig.told, "kill"));
+    assert_false(told_has("kill"));
     seconds(1);
-    assert_non_null(strstr(rig.told, "kill"));
+    assert_true(told_has("kill"));
     assert_string_equal(rig.disk.reason, "it hung: no answer for 5 s");
 }
 
@@ -82,13 +83,13 @@ static void a_paused_one_does_not_hang(void **state)
     (void)state;
     rig.disk.paused = true;
     seconds(20);
-    rig_expect("");
+    told_expect("");
     rig.disk.paused = false;
     seconds(3);
-    rig.told[0] = '\0';
+    told_forget();
     rig.hv_state = WEIR_DOM_PAUSED; /* the news has not come */
     seconds(20);
-    assert_null(strstr(rig.told, "kill"));
+    assert_false(told_has("kill"));
 }
 
 static void a_hang_ends_where_nothing_restarts(void **state)
@@ -97,10 +98,10 @@ static void a_hang_ends_where_nothing_restarts(void **state)
     rig.disk.cfg.on_crash = WEIR_ACTION_DESTROY;
     rig.disk.cfg.heartbeat = 1;
     seconds(2);
-    rig_expect("ping kill ");
+    told_expect("ping kill ");
     assert_int_equal(rig.disk.phase, WEIR_PHASE_RUNNING); /* its death comes */
     seconds(5);
-    rig_expect("");
+    told_expect("");
 }
 
 static void nobody_else_is_asked(void **state)
@@ -110,7 +111,7 @@ static void nobody_else_is_asked(void **state)
     rig.web.cfg.heartbeat = 1;
     rig.web.res_src.fd = rig.channel[0];
     seconds(5);
-    rig_expect("");
+    told_expect("");
 }
 
 int main(void)

@@ -3,6 +3,7 @@
  * A driver domain's way from one program to the next.
  */
 #include "tests/unit/dd_revival_rig.h"
+#include "tests/unit/told.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -30,11 +31,11 @@ static void serves_again_when_all_devices_do(void **state)
 {
     (void)state;
     dies("killed");
-    rig_expect("revive introduce start ");
+    told_expect("revive introduce start ");
     assert_int_equal(rig.disk.phase, WEIR_PHASE_RESTARTING);
     rig.now += SECOND / 20;
     comes_up();
-    rig_expect("other:resume vbd:resume resumed ");
+    told_expect("other:resume vbd:resume resumed ");
     weir_resume_answered(&rig.vbd, NULL);
     weir_resume_answered(&rig.vbd, NULL); /* twice counts once */
     assert_int_equal(rig.disk.phase, WEIR_PHASE_RESTARTING);
@@ -46,7 +47,7 @@ static void serves_again_when_all_devices_do(void **state)
     assert_int_equal(rig.disk.revival.disks, 2);
     assert_int_equal(rig.disk.revival.last_us, 100000);
     assert_string_equal(rig.disk.revival.why, "killed");
-    rig_expect("");
+    told_expect("");
 }
 
 static void nothing_begins_before_weir_hv_is_through(void **state)
@@ -57,12 +58,12 @@ static void nothing_begins_before_weir_hv_is_through(void **state)
     weir_revive_died(&rig.disk, "killed");
     rig.now += 20 * SECOND;
     weir_revive_timer(&rig.disk, rig.now);
-    rig_expect("");
+    told_expect("");
     rig.hv_state = WEIR_DOM_CRASHED;
     rig.disk.sealed = true; /* late news of the dead one's seal */
     weir_revive_go_on(&rig.disk);
     weir_revive_go_on(&rig.disk); /* a second event */
-    rig_expect("revive introduce start ");
+    told_expect("revive introduce start ");
     assert_false(rig.disk.sealed);
 }
 
@@ -72,9 +73,9 @@ static void each_device_goes_on_where_it_was(void **state)
     rig.vbd.phase = WEIR_DEV_CLOSING;
     rig.other.phase = WEIR_DEV_ATTACHING;
     dies("killed");
-    rig.told[0] = '\0';
+    told_forget();
     comes_up();
-    rig_expect("other:attach vbd:resume resumed vbd:detach ");
+    told_expect("other:attach vbd:resume resumed vbd:detach ");
     weir_resume_answered(&rig.vbd, NULL);
     assert_int_equal(rig.disk.phase, WEIR_PHASE_RUNNING); /* not for ATTACH */
 }
@@ -84,9 +85,9 @@ static void what_was_being_released_is(void **state)
     (void)state;
     rig.vbd.phase = WEIR_DEV_RELEASING;
     dies("killed");
-    rig_expect("vbd:gone revive introduce start ");
+    told_expect("vbd:gone revive introduce start ");
     comes_up();
-    rig_expect("other:resume resumed ");
+    told_expect("other:resume resumed ");
     /* The guest of the last one ends rig.now: nobody is left to wait for. */
     weir_dev_finish(&rig.other, NULL);
     weir_resume_check(&rig.disk);
@@ -98,12 +99,12 @@ static void what_cannot_be_resumed_goes(void **state)
     (void)state;
     dies("killed");
     comes_up();
-    rig.told[0] = '\0';
+    told_forget();
     rig.vbd.back_state = WEIR_XENBUS_CLOSED; /* in order: the guest knows */
     weir_resume_answered(&rig.vbd, "bad log");
     weir_resume_answered(&rig.other, "no such device");
     assert_int_equal(rig.disk.phase, WEIR_PHASE_RUNNING);
-    rig_expect("other:gone ");
+    told_expect("other:gone ");
     assert_ptr_equal(rig.devd.devs, &rig.vbd);
 }
 
@@ -113,21 +114,21 @@ static void refusals_end_in_the_old_way(void **state)
     rig.disk.cfg.restart_delay = 0;
     rig.revive_says = -EBUSY;
     dies("killed");
-    rig_expect("revive rebuild ");
+    told_expect("revive rebuild ");
     rig.revive_says = 0;
     rig.introduce_says = -ENOSPC;
     dies("killed");
-    rig_expect("revive introduce rebuild ");
+    told_expect("revive introduce rebuild ");
 }
 
 static void a_program_that_takes_no_orders_is_killed(void **state)
 {
     (void)state;
     dies("killed");
-    rig_expect("revive introduce start ");
+    told_expect("revive introduce start ");
     rig.send_says = -EAGAIN;
     comes_up();
-    rig_expect("other:resume kill ");
+    told_expect("other:resume kill ");
     assert_int_equal(rig.disk.phase, WEIR_PHASE_RESTARTING);
 }
 
@@ -172,11 +173,11 @@ static void a_loop_ends_at_the_limit(void **state)
                            "restart limit reached: 10 in 60 s; at "
                            "last exited; its guests' I/O waits"));
     assert_ptr_equal(rig.devd.devs, &rig.other); /* held */
-    rig.told[0] = '\0';
+    told_forget();
     assert_int_equal(
         weir_revive_ask(&rig.disk, (struct weir_waiter){7, 1}, rig.answer, 10),
         0);
-    rig_expect("revive introduce start ");
+    told_expect("revive introduce start ");
     comes_up();
     weir_resume_answered(&rig.vbd, NULL);
     weir_resume_answered(&rig.other, NULL);
@@ -190,10 +191,10 @@ static void devices_go_at_the_limit_if_so_wanted(void **state)
     rig.disk.cfg.restart_io = WEIR_RESTART_FAIL;
     rig.disk.cfg.restart_limit = 1;
     dies("exited");
-    rig.told[0] = '\0';
+    told_forget();
     dies("exited");
     assert_int_equal(rig.disk.phase, WEIR_PHASE_CRASHED);
-    rig_expect("other:gone! vbd:gone! ");
+    told_expect("other:gone! vbd:gone! ");
 }
 
 /* Without delay and limit, a start that fails at once is no busy loop. */
@@ -221,7 +222,7 @@ static void nor_is_one_whose_end_is_seen_at_once(void **state)
     rig.start_says = -ENOENT;
     rig.hv_is_quick = true;
     dies("killed");
-    rig_expect("revive introduce start ");
+    told_expect("revive introduce start ");
     assert_int_equal(rig.disk.deadline_ns, rig.now + SECOND / 20);
 }
 
@@ -261,21 +262,21 @@ static void one_that_does_not_come_up_is_killed(void **state)
 {
     (void)state;
     dies("killed");
-    rig.told[0] = '\0';
+    told_forget();
     rig.now = rig.disk.deadline_ns;
     weir_revive_timer(&rig.disk, rig.now);
-    rig_expect("kill ");
+    told_expect("kill ");
     assert_string_equal(rig.disk.reason,
                         "its new program was not ready within 10 s");
     dies(rig.disk.reason);
-    rig.told[0] = '\0';
+    told_forget();
     rig.now = rig.disk.deadline_ns; /* its back-off */
     weir_revive_timer(&rig.disk, rig.now);
     comes_up();
-    rig.told[0] = '\0';
+    told_forget();
     rig.now = rig.disk.deadline_ns;
     weir_revive_timer(&rig.disk, rig.now);
-    rig_expect("kill ");
+    told_expect("kill ");
     assert_string_equal(
         rig.disk.reason,
         "its new program did not take its devices over within 10 s");
@@ -289,14 +290,14 @@ static void an_operator_is_not_counted_and_does_not_wait(void **state)
         assert_int_equal(weir_revive_ask(&rig.disk, (struct weir_waiter){7, 1},
                                          rig.answer, 10),
                          0);
-        rig_expect("kill ");
+        told_expect("kill ");
         dies(rig.disk.reason);
-        rig_expect("revive introduce start ");
+        told_expect("revive introduce start ");
         comes_up();
         weir_resume_answered(&rig.vbd, NULL);
         weir_resume_answered(&rig.other, NULL);
         assert_int_equal(rig.disk.phase, WEIR_PHASE_RUNNING);
-        rig.told[0] = '\0';
+        told_forget();
     }
     /* But what happens to the new program is. */
     rig.disk.cfg.on_crash = WEIR_ACTION_DESTROY;

@@ -3,6 +3,7 @@
  * What a manager records, and what the next one makes of it.
  */
 #include "tests/unit/dd_takeover_rig.h"
+#include "tests/unit/told.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +52,7 @@ static void test_all_there(void **state)
     rig_die();
 
     assert_int_equal(rig_next(), 0);
-    rig_expect("adopt drain:2 dev:51712:2 sweep");
+    told_expect("adopt drain:2 dev:51712:2 sweep");
     assert_true(rig_same_file(rig.d.xs_listen, listener));
     disk = weir_dom_by_id(&rig.d, 2);
     web = weir_dom_by_id(&rig.d, 3);
@@ -133,8 +134,8 @@ static void test_phases(void **state)
     weir_record_sync(&rig.d);
     rig_die();
     assert_int_equal(rig_next(), 0);
-    rig_expect("adopt fail:2 gone:4 sigkill bury:6 revive:8:1 kill:9 "
-               "crashed:7 sweep");
+    told_expect("adopt fail:2 gone:4 sigkill bury:6 revive:8:1 kill:9 "
+                "crashed:7 sweep");
     /* Of the program that weir-hv knows, recorded or not. */
     assert_int_equal(weir_dom_by_id(&rig.d, 8)->revival.generation, 3);
 }
@@ -266,7 +267,7 @@ static void ghost_of_web(void)
     assert_int_equal(web->phase, WEIR_PHASE_KILLED);
     assert_non_null(rig.d.devs);
     assert_ptr_equal(rig.d.devs->frontend, web);
-    rig_expect("adopt bury:3 sweep");
+    told_expect("adopt bury:3 sweep");
     /* The unreadable one is gone; what replaced it is one of a domain that
      * is to end. */
     assert_int_equal(rig.nkept, 4);
@@ -313,7 +314,7 @@ static void test_garbled_device(void **state)
     two_domains();
     replace(kept(WEIR_RECORD_DEV, 0), data("", 0, SEALS_ALL));
     assert_int_equal(rig_next(), 0);
-    rig_expect("adopt sweep"); /* which finds its nodes */
+    told_expect("adopt sweep"); /* which finds its nodes */
     assert_null(rig.d.devs);
     assert_int_equal(rig.nkept, 3);
 }
@@ -326,7 +327,7 @@ static void test_no_store(void **state)
     replace(kept(WEIR_RECORD_STORE, 0), data("x", 1, SEALS_ALL));
     assert_int_equal(rig_next(), -ENOENT);
     assert_int_equal(rig.nkept, 0);
-    rig_expect("");
+    told_expect("");
 }
 
 /* What is there and was not given is no domain without a record: the next
@@ -340,12 +341,12 @@ static void test_unread(void **state)
         rig.read_says = -EMFILE;
         assert_int_equal(rig_next(), -EMFILE);
         assert_int_equal(rig.nkept, 4);
-        rig_expect("");
+        told_expect("");
         rig_die();
     }
     rig.read_says = 0;
     assert_int_equal(rig_next(), 0);
-    rig_expect("adopt sweep");
+    told_expect("adopt sweep");
 }
 
 static void test_nothing(void **state)

@@ -28,6 +28,11 @@ void told_expect(const char *want)
     told_forget();
 }
 
+bool told_has(const char *part)
+{
+    return strstr(told, part) != NULL;
+}
+
 void told_forget(void)
 {
     told[0] = '\0';
