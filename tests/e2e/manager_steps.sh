@@ -4,33 +4,22 @@
 # own return. After `weir up` what was begun is done or taken back, nothing of it
 # stays behind, and guests under load noticed nothing.
 #
-#
 # manager_steps.sh [OPERATION...]; POINTS=all: from the first point to the last of
 # each operation, POINTS=N: each Nth, else a random one of each operation; SEED.
 # `make crashtest-manager` takes all of the manager's.
 . "$(dirname "$0")/manager_lib.sh" || exit 1
-. "$(dirname "$0")/../crash/points_lib.sh" || exit 1
-POINTS=${POINTS:-some} SEED=${SEED:-$((RANDOM * 32768 + RANDOM))}
+. "$(dirname "$0")/steps_lib.sh" || exit 1
 OPERATIONS='nothing create block_attach network_attach network_plain block_detach network_detach
     shutdown destroy rebuild restart_disk kill_disk kill_net'
 cli_begin "$@"
-STEPS=$B/tests/weir-devd-steps
-[ -x "$STEPS" ] || die "$STEPS is not built"
+steps_begin weir-devd-steps
 programs_begin
-RANDOM=$SEED
-echo "seed $SEED, $POINTS points"
 
 # ---- operations ----------------------------------------------------------
-# NAME_before: what it needs; NAME: the operation; NAME_whole: done or not done;
-# NAME_after: back to what was.
+# NAME_whole: done or not done.
 
 there() {
     ! is_gone "$1"
-}
-
-serves() {
-    curl -sS --noproxy '*' --max-time 5 -o "$dir/served" "http://10.77.0.3/random" &&
-        cmp "$dir/served" "$dir/src/random"
 }
 
 has() { # CLASS: web has a second one, and it is attached
@@ -54,18 +43,12 @@ nothing() { :; }
 nothing_whole() { :; }
 nothing_after() { :; }
 
-create_before() { :; }
-create() { w create "$dir/extra.cfg"; }
 create_whole() { guest_or_none; }
 create_after() { ! there extra || w destroy extra; }
 
-shutdown_before() { w create "$dir/extra.cfg" && until_ok 10 serves; }
-shutdown() { w shutdown extra; }
 shutdown_whole() { guest_or_none; }
 shutdown_after() { create_after; }
 
-destroy_before() { shutdown_before; }
-destroy() { w destroy extra; }
 destroy_whole() { guest_or_none; }
 destroy_after() { create_after; }
 
@@ -75,20 +58,16 @@ dies() { # and comes back, or the manager dies first
     until_ok 10 back
 }
 # A guest that is to be built again when it dies.
-rebuild_before() { shutdown_before && name=extra was=$(pid extra); }
+rebuild_before() { extra_serves && name=extra was=$(pid extra); }
 rebuild() { dies extra; }
 rebuild_whole() { until_ok 15 is extra running && until_ok 10 serves; }
 rebuild_after() { w destroy extra; }
 
-block_attach_before() { :; }
-block_attach() { w block-attach web "$dir/extra.img,raw,xvdb,w"; }
 block_attach_whole() { has_or_not block; }
-block_attach_after() { has_not block || w block-detach web xvdb; }
+block_attach_after() { has_not block || block_detach; }
 
-network_attach_before() { :; }
-network_attach() { w network-attach web bridge=br0,ip=10.77.0.9; }
 network_attach_whole() { has_or_not network; }
-network_attach_after() { has_not network || w network-detach web 1; }
+network_attach_after() { has_not network || network_detach; }
 
 # One without a filter, and all of its taps outlive their driver domain.
 network_plain_before() { :; }
@@ -101,20 +80,13 @@ network_plain_whole() {
 }
 network_plain_after() { network_attach_after; }
 
-block_detach_before() { block_attach; }
-block_detach() { w block-detach web xvdb; }
 block_detach_whole() { has_or_not block; }
 block_detach_after() { block_attach_after; }
 
-network_detach_before() { network_attach; }
-network_detach() { w network-detach web 1; }
 network_detach_whole() { has_or_not network; }
 network_detach_after() { network_attach_after; }
 
-restart_disk_before() { :; }
-restart_disk() { w restart disk; }
 restart_disk_whole() { until_ok 15 is disk running; }
-restart_disk_after() { :; }
 
 kill_disk_before() { name=disk was=$(pid disk); }
 kill_disk() { dies disk; }
@@ -127,20 +99,6 @@ kill_net_whole() { until_ok 15 is net running; }
 kill_net_after() { :; }
 
 # ---- one death -----------------------------------------------------------
-
-seen() { # at which points, of all there are
-    points_all "$STEPS" | points_lines "$STEPS" >"$dir/points"
-    points_died "$S/log/weir-devd.log" | points_lines "$STEPS" |
-        comm -12 "$dir/points" - >"$dir/seen"
-    echo "$deaths times; died at $(wc -l <"$dir/seen") of $(wc -l <"$dir/points") points" \
-        "$(comm -23 "$dir/points" "$dir/seen" | xargs -r echo but not at)"
-}
-
-trouble() { # TEXT
-    die "$op, point $n: $*
-$(w list; w block-list; w network-list; cat "$dir/up.out" "$dir/op.out" 2>/dev/null)
-$(tail -n 25 "$S/log/weir-devd.log")"
-}
 
 # The operation, and the death in it; true: it died.  Later deaths than the
 # operation's end are none of it.
@@ -168,21 +126,9 @@ one() {
     [ $dead = yes ]
 }
 
-every() { # Nth point
-    n=$((1 + RANDOM % $1))
-    while one; do
-        n=$((n + $1))
-        [ $n -lt 20000 ] || trouble "no end"
-    done
-}
-
-cli_bridge
-cli_image
-cli_domains
+extra_begin
 for d in disk net; do printf '%s\n' restart_limit=0 restart_delay=0 >>"$dir/$d.cfg"; done
-sed 's/^name="web"/name="extra"/; s/10\.77\.0\.2/10.77.0.3/' "$dir/web.cfg" >"$dir/extra.cfg"
 printf '%s\n' 'on_crash="restart"' >>"$dir/extra.cfg"
-truncate -s 1M "$dir/extra.img"
 put weir-devd "$B/bin/weir-devd"
 w up --memory 512M "$dir"/{disk,net,web}.cfg >/dev/null || die up
 until_ok 10 fetch || die "no service"
@@ -206,5 +152,5 @@ for op in ${*:-$OPERATIONS}; do
 done
 fetch || die "no service after all"
 loads_end
-seen
+echo "$deaths times; died $(points_seen "$S/log/weir-devd.log")"
 w down || die down
