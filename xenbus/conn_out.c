@@ -22,6 +22,8 @@ void xs_out_free(struct weir_store_conn *c)
     c->answer = NULL;
     c->d->memory -= c->event_bytes;
     c->event_bytes = 0;
+    c->unread = 0;
+    c->late = false; /* a CONN record follows, or a CLOSE */
     memset(c->events, 0, sizeof(c->events));
 }
 
@@ -148,6 +150,7 @@ static struct xs_msg *event(struct weir_store_conn *c,
     if (!m)
         return NULL;
     m->event = true;
+    c->unread++;
     m->hash = hash;
     m->queued_ns = xs_now(c->s);
     m->hash_next = c->events[hash % EVENT_BUCKETS];
@@ -163,10 +166,13 @@ static void queue_event(struct weir_store_conn *c, const char *payload,
     struct weir_xs_header h = {.type = WEIR_XS_WATCH_EVENT, .len = len};
     struct xs_msg *m = event(c, &h, payload, hash);
 
-    if (m)
-        queue(c, m);
-    else
+    if (!m) {
         xs_kill(c, -ENOMEM, "out of memory");
+        return;
+    }
+    queue(c, m);
+    if (!c->late)
+        xs_j_late(c);
 }
 
 int xs_out_event_first(struct weir_store_conn *c,
@@ -221,6 +227,7 @@ static void message_sent(struct weir_store_conn *c, struct xs_msg *m)
         while (*p != m)
             p = &(*p)->hash_next;
         *p = m->hash_next;
+        c->unread--;
         c->event_bytes -= sizeof(*m) + m->len;
         c->d->memory -= sizeof(*m) + m->len;
     } else {

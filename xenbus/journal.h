@@ -16,7 +16,8 @@
  * Of ring connections there is, in order: input that was read from the ring
  * (before the domain sees that it was), requests that were answered, and which
  * bytes go out next (before the domain sees them).  The last of these, when
- * nothing follows it, may have happened or not: the ring page tells.
+ * nothing follows it, may have happened or not: the ring page tells.  Of its
+ * events only that there are some: then all its watches fire again.
  *
  * Connections over sockets end with the program and are not in it.
  */
@@ -26,7 +27,7 @@
 #include "xenbus/store_int.h"
 
 #define XS_J_MAGIC   0x6a53584au
-#define XS_J_VERSION 1u
+#define XS_J_VERSION 2u
 
 /* Keys of kept runs: the head, and pairs numbered 2n and 2n + 1. */
 #define XS_J_KEY_HEAD  0x7873000000000000ull
@@ -76,6 +77,7 @@ enum xs_rec_type {
     XS_REC_IN,      /* bytes read from the ring */
     XS_REC_DONE,    /* number: bytes of input used up; the reply */
     XS_REC_OUT,     /* xs_rec_out, an event */
+    XS_REC_LATE,    /* it has events that did not go out */
 };
 
 /* Padded to 8 bytes; so are those below, which follow it. */
@@ -107,11 +109,12 @@ struct xs_rec_watch {
 };
 
 /* From stream position pos on len bytes: the rest of what was begun and so
- * many replies, whole, with any events; and the begin of one message more. */
+ * many replies, whole, with any events; and the begin of one message more.
+ * told: no other event was queued. */
 struct xs_rec_out {
     uint32_t pos, len, replies;
     uint32_t tail; /* 0: none, 1: the next reply, 2: the event that follows */
-    uint32_t tail_done, zero;
+    uint32_t tail_done, told;
 };
 
 struct xs_journal {
@@ -163,6 +166,8 @@ void xs_j_in(struct weir_store_conn *c, const void *p, size_t len);
 void xs_j_done(struct weir_store_conn *c, uint32_t used,
                const struct xs_msg *reply);
 void xs_j_out(struct weir_store_conn *c, size_t len);
+/* Its first event since all were told. */
+void xs_j_late(struct weir_store_conn *c);
 
 /* journal_load.c, journal_load_conn.c */
 struct xs_input {

@@ -120,6 +120,8 @@ int xs_load_out(struct weir_store_conn *c, const struct xs_rec_out *at)
 
     memcpy(&o, at, sizeof(o));
     c->out_pos = o.pos + o.len;
+    if (o.told)
+        c->late = false;
     if (c->out && c->out->event)
         xs_out_pop(c);
     for (; o.replies; o.replies--) {
@@ -199,6 +201,9 @@ int xs_load_conn(struct weir_store *s, struct xs_journal *j,
         return load_done(c, in);
     case XS_REC_OUT:
         return load_out(j, c, in);
+    case XS_REC_LATE:
+        c->late = true;
+        return in->left ? -EBADMSG : 0;
     default:
         return -EBADMSG;
     }

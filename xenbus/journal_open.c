@@ -98,6 +98,8 @@ void weir_store_resume(struct weir_store_conn *c, void *user, uint32_t out)
 {
     c->user = user;
     settle_output(c, out);
+    if (!c->late)
+        return;
     for (struct xs_watch *w = c->watches; w; w = w->next) {
         xs_event(c, w, w->path + w->prefix);
         if (c->dead) /* its watches are gone */

@@ -199,6 +199,7 @@ void xs_j_out(struct weir_store_conn *c, size_t len)
 {
     struct xs_rec_out o = {.pos = c->out_pos, .len = (uint32_t)len};
     const struct xs_msg *m = c->out, *event = NULL;
+    uint32_t events = 0;
     uint8_t *to;
 
     if (!of(c))
@@ -206,15 +207,27 @@ void xs_j_out(struct weir_store_conn *c, size_t len)
     for (; m && len >= m->len - m->done; m = m->next) {
         len -= m->len - m->done;
         o.replies += !m->event;
+        events += m->event;
     }
     if (m && (len || m->done)) {
         o.tail = m->event ? 2 : 1;
         o.tail_done = m->done + (uint32_t)len;
         event = m->event ? m : NULL;
     }
+    o.told = events + (event != NULL) == c->unread;
+    c->late = !o.told;
     to = xs_j_put(of(c), XS_REC_OUT, c->d->domid,
                   sizeof(o) + (event ? event->len : 0));
     if (to)
         add(add(to, &o, sizeof(o)), event ? event->data : NULL,
             event ? event->len : 0);
+}
+
+/* What is queued is queued with the change it tells of: one commit. */
+void xs_j_late(struct weir_store_conn *c)
+{
+    if (!of(c))
+        return;
+    c->late = true;
+    xs_j_put(of(c), XS_REC_LATE, c->d->domid, 0);
 }

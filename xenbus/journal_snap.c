@@ -17,6 +17,8 @@ static void conn(struct weir_store_conn *c)
     for (m = c->out; m; m = m->next)
         if (!m->event)
             xs_j_done(c, 0, m);
+    if (c->unread)
+        xs_j_late(c);
     if (c->out && c->out->done)
         xs_j_out(c, 0);
 }

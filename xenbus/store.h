@@ -110,7 +110,8 @@ struct weir_store_kept {
 struct weir_store_conn *weir_store_next_kept(struct weir_store *s,
                                              struct weir_store_conn *c,
                                              struct weir_store_kept *what);
-/* out: how far the domain's page says output has come.  Fires its watches. */
+/* out: how far the domain's page says output has come.  Fires its watches
+ * when an event of them may have been lost. */
 void weir_store_resume(struct weir_store_conn *c, void *user, uint32_t out);
 /* What was done outside requests outlives this program now. */
 void weir_store_settle(struct weir_store *s);

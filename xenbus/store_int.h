@@ -98,11 +98,13 @@ struct weir_store_conn {
     uint32_t next_tx;
     struct xs_msg *out, **out_tail;
     uint32_t replies; /* in out */
+    uint32_t unread; /* events in out */
     size_t event_bytes;
     size_t reply_bytes;
     struct xs_msg *events[EVENT_BUCKETS];
     /* ring connections: what the journal keeps (journal.h) */
     bool kept, broken;
+    bool late;                   /* the journal says that it has events */
     evtchn_port_t port;          /* the domain's, as introduced */
     uint32_t in_pos, out_pos;    /* bytes taken from and put into the ring */
     const struct xs_msg *answer; /* to the request being handled */
