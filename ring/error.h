@@ -25,6 +25,7 @@ enum weir_error {
     WEIR_EEXIST = 17,
     WEIR_ENODEV = 19,
     WEIR_EINVAL = 22,
+    WEIR_EMFILE = 24,
     WEIR_ENOSPC = 28,
     WEIR_EROFS = 30,
     WEIR_ERANGE = 34,

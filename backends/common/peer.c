@@ -134,9 +134,11 @@ int weir_peer_bind(struct weir_back_dev *dev, evtchn_port_t remote,
     if (err != 0)
         snprintf(dev->error, sizeof(dev->error),
                  "frontend's event channel %u: %s%s", remote, strerror(-err),
-                 err == -ENOSPC
-                     ? ": raise max_ports= of this driver domain, or "
-                       "detach another device"
+                 err == -ENOSPC ? ": raise max_ports= of this driver domain, "
+                                  "or detach another device"
+                 : err == -EMFILE
+                     ? ": the driver domain has no file descriptor left: "
+                       "detach another device, or use another driver domain"
                      : "");
     return err;
 }

@@ -55,7 +55,7 @@ static int make_port(struct weir_process *d, struct weir_process_msg *m,
     if (rc < 0)
         return rc;
     port = weir_le32(weir_process_result(d));
-    rc = m->nfds == 2 ? weir_process_port_add(d, port, m->fds) : -WEIR_ENOSPC;
+    rc = m->nfds == 2 ? weir_process_port_add(d, port, m->fds) : -WEIR_EMFILE;
     if (rc == 0) {
         *local = port;
         return 0;
