@@ -83,6 +83,7 @@ DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh down.sh errors.sh hotplug.sh 
 	$(addprefix tests/e2e/restart_,disk.sh net.sh vm.sh \
 	hotplug.sh limit.sh hang.sh) tests/e2e/manager_back.sh \
 	tests/e2e/manager_vm.sh tests/e2e/manager_group.sh \
+	tests/e2e/manager_tap.sh \
 	$(addprefix tests/e2e/store_,back.sh limit.sh vm.sh steps.sh)
 $(call script,$(DD_SCRIPTS))
 
