@@ -105,7 +105,7 @@ static int16_t fill(struct weir_vif_queue *q, uint32_t ref, struct cursor *c,
         return (int16_t)len;
     }
     struct weir_vif *vif = q->vif;
-    uint8_t *own = e ? NULL : weir_stage_room(&q->rx_stage, vif->dev.port, len);
+    uint8_t *own = e ? NULL : weir_stage_room(&q->rx_stage, vif, len);
     if (!own)
         return WEIR_NETIF_RSP_ERROR;
     copy_some(c, own, len);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "backends/common/stats.h"
 #include "backends/net/vif.h"
+#include "ring/barrier.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #define STAGE_BYTES (WEIR_VIF_STAGE * WEIR_PAGE_SIZE)
 #define STAGE_OPS   (WEIR_VIF_STAGE * 2)
@@ -11,14 +15,33 @@ bool weir_stage_full(const struct weir_stage *s, unsigned ops, uint32_t len)
     return s->nops + ops * 2 > STAGE_OPS || s->used + 64 + len > STAGE_BYTES;
 }
 
-uint8_t *weir_stage_room(struct weir_stage *s, struct weir_port *port,
+static void tell(struct weir_vif *vif, int err)
+{
+    struct weir_port *port = vif->dev.port;
+    char line[200];
+    if (weir_load_acquire32(&vif->no_stage))
+        return;
+    weir_store_release32(&vif->no_stage, 1);
+    snprintf(line, sizeof(line),
+             "vif of domain %u, device %u: no %u pages for grant copies: %s: "
+             "frames are lost; raise memory= of the driver domain, or detach "
+             "another device",
+             vif->dev.frontend, vif->dev.devid, WEIR_VIF_STAGE, strerror(-err));
+    port->ops->log(port, WEIR_LOG_WARN, line);
+}
+
+uint8_t *weir_stage_room(struct weir_stage *s, struct weir_vif *vif,
                          uint32_t len)
 {
+    struct weir_port *port = vif->dev.port;
     uint32_t at = (s->used + 63) & ~63u;
     void *page;
     if (!s->page) {
-        if (port->ops->alloc_pages(port, WEIR_VIF_STAGE, &page))
+        int err = port->ops->alloc_pages(port, WEIR_VIF_STAGE, &page);
+        if (err) {
+            tell(vif, err);
             return NULL;
+        }
         s->page = page;
     }
     if (at > STAGE_BYTES || len > STAGE_BYTES - at)

@@ -81,7 +81,7 @@ static bool from_grants(struct weir_vif_queue *q, const struct weir_txreq *r,
 {
     struct weir_vif *vif = q->vif;
     struct weir_stage *s = &q->tx_stage;
-    uint8_t *flat = weir_stage_room(s, vif->dev.port, r->len);
+    uint8_t *flat = weir_stage_room(s, vif, r->len);
     if (!flat)
         return false;
     p->npieces = 1;

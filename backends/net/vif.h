@@ -126,6 +126,7 @@ struct weir_vif {
     bool rx_notify, mcast_filter;
     bool vnet_hdr;
     pthread_mutex_t mcast_lock;
+    volatile uint32_t no_stage; /* it was told; any queue's thread */
     unsigned nqueues;
     struct weir_vif_queue *queue[WEIR_VIF_QUEUES];
     struct weir_peer_pages ctrl_page;
@@ -183,8 +184,8 @@ void weir_vif_rx_dropped(struct weir_vif_queue *q, unsigned n);
 
 /* stage.c */
 /* len bytes of own pages, 64-byte aligned; NULL: full (run it first) or no
- * memory. */
-uint8_t *weir_stage_room(struct weir_stage *s, struct weir_port *port,
+ * memory, which is said once a vif: the frame is lost. */
+uint8_t *weir_stage_room(struct weir_stage *s, struct weir_vif *vif,
                          uint32_t len);
 bool weir_stage_full(const struct weir_stage *s, unsigned ops, uint32_t len);
 /* One copy of at most a page between grant ref of dom and own bytes at p:

@@ -287,8 +287,11 @@ int weir_vif_connect(struct weir_back_dev *dev)
     if (!ret)
         return 0;
     if (!dev->error[0])
-        snprintf(dev->error, sizeof(dev->error), "cannot connect: %s",
-                 strerror(-ret));
+        snprintf(dev->error, sizeof(dev->error), "cannot connect: %s%s",
+                 strerror(-ret),
+                 ret == -ENOMEM ? ": raise memory= or private_memory= of this "
+                                  "driver domain, or detach another device"
+                                : "");
     weir_vif_disconnect(dev);
     return ret;
 }
