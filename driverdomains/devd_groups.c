@@ -33,11 +33,16 @@ int weir_devd_groups(struct weir_devd *d)
 
     if (rc == 0 && !d->taken_over)
         rc = clear_groups(d);
-    if (rc == 0)
-        rc = weir_cgroups_make(&d->cgroups, missing);
-    if (rc)
+    if (rc) {
         weir_devd_log("control groups: %s: mount cgroup2 on /sys/fs/cgroup",
                       strerror(-rc));
+        return rc;
+    }
+    rc = weir_cgroups_make(&d->cgroups, missing);
+    if (rc)
+        weir_devd_log("control groups, which %s names, can't be made: %s: make "
+                      "room there, or start weir-devd where they may be",
+                      d->cgroups.file, strerror(-rc));
     else if (missing[0])
         weir_devd_log("this host has no control group controller %s: such "
                       "limits do not hold",
