@@ -9,7 +9,7 @@ FIRST_TESTS += vm_fuzz isolation.sh restart_hang.sh hostile_back cli_crash.sh \
 	restart_hotplug.sh cli_vmback.sh restart_traffic.sh restart_vm.sh \
 	manager_steps.sh store_steps.sh soak_short.sh exhaust_space.sh \
 	exhaust_grants.sh exhaust_files.sh store_back.sh manager_back.sh \
-	exhaust_net.sh exhaust_net_memory.sh
+	exhaust_net_memory.sh
 ALONE_TESTS +=
 $(call script,tests/layers.sh tests/run_test.sh tests/e2e/install.sh)
 include tests/isolation/module.mk

@@ -6,5 +6,5 @@ $(call helper,exhaust_netguest,tests/e2e/exhaust_netguest.c \
 $(call helper,exhaust_tool,tests/e2e/exhaust_tool.c,weir-xshosted weir-xenbus \
 	weir-ring)
 $(call script,$(addprefix tests/e2e/exhaust_,grants.sh store.sh files.sh \
-	memory.sh space.sh net.sh net_files.sh \
-	net_memory.sh))
+	memory.sh space.sh net.sh net_guest.sh \
+	net_files.sh net_memory.sh))
