@@ -28,6 +28,8 @@ mapped() {
     until_refused bridge=br0
     [ "$one/$two" = '1 Success/0 Success' ] || die "vifs: $one, $two"
     refusal $last '*ring pages cannot be mapped: No space left*raise max_maps= *'
+    [ "$(info net grants_mapped)" = $((5 * 435 + 3 * (last - 2))) ] ||
+        die "$(info net grants_mapped) mappings, $last vifs"
     [ "$(order greedy send 2 200)" = '200 Success' ] || die "frames without a pool"
 }
 short mapped
