@@ -16,8 +16,8 @@ $(call script,tests/crash/crash_short.sh tests/crash/crash_short_net.sh \
 
 ## crashtest       N (10000) kills of the disk driver domain under load; SEED
 ## crashtest-net   N (10000) kills of the network driver domain; SEED
-## crashtest-manager  weir-devd killed at each step of what it does; SEED
-## crashtest-store  weir-xenstored dies at each of its steps; SEED
+## crashtest-manager  weir-devd killed at each step of what it does; SEED, POINTS
+## crashtest-store  weir-xenstored dies at each step, some hours; POINTS=N: each Nth
 ## soak            everything at once for SECONDS (1800); SEED
 .PHONY: crashtest crashtest-net crashtest-manager crashtest-store soak
 .PHONY: crashtest-run-blk crashtest-run-net crashtest-run-manager soak-run
@@ -42,12 +42,13 @@ soak: packages-build+demo
 SOAK_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),1800)
 soak-run: all $(SOAK_PROGRAMS)
 	@env -u SECONDS B=$(B) bash tests/crash/soak.sh $(SOAK_SECONDS) $(SEED)
+POINTS_EACH = $(if $(filter command line,$(origin POINTS)),$(POINTS),all)
 crashtest-manager: packages-build+demo
 	@$(MAKE) --no-print-directory crashtest-run-manager
 crashtest-run-manager: all $(SOAK_PROGRAMS) $(B)/tests/weir-devd-steps
-	@B=$(B) SEED=$(SEED) POINTS=all bash tests/e2e/manager_steps.sh
+	@B=$(B) SEED=$(SEED) POINTS=$(POINTS_EACH) bash tests/e2e/manager_steps.sh
 crashtest-store: packages-build+demo
 	@$(MAKE) --no-print-directory crashtest-run-store
 crashtest-run-store: all $(addprefix $(B)/tests/,webguest crash_left \
 		weir-devd-steps weir-xenstored-steps)
-	@B=$(B) SEED=$(SEED) POINTS=all bash tests/e2e/store_steps.sh
+	@B=$(B) SEED=$(SEED) POINTS=$(POINTS_EACH) bash tests/e2e/store_steps.sh

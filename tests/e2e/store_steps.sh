@@ -3,8 +3,9 @@
 # ended and devices come and go: each request ends well, the registry is as it
 # was, and nothing stays behind.
 #
-# store_steps.sh [OPERATION...]; POINTS=all: from the first point to the last of
-# each operation (`make crashtest-store`), else at random ones; SEED.
+# store_steps.sh [OPERATION...]; POINTS=all: from the first passage of a point to
+# the last of each operation, POINTS=N: each Nth, else at random ones; SEED.
+# `make crashtest-store` takes all.
 . "$(dirname "$0")/restart_lib.sh" || exit 1
 . "$(dirname "$0")/steps_lib.sh" || exit 1
 SOME=150 # passages of points that an operation has, about
@@ -73,14 +74,15 @@ tag=$(w --json info | jq -r .tag)
 deaths=0
 left_begin
 for op in $OPERATIONS; do
-    if [ "$POINTS" = all ]; then
-        every 1
-        echo "$op: $((n - 1)) points"
-    else
-        # Its own return is of the first ones.
+    case $POINTS in
+    some) # its own return is of the first ones
         n=$((1 + RANDOM % (RANDOM % 2 ? 12 : SOME)))
         one || :
-    fi
+        ;;
+    all) every 1 ;;
+    *) every "$POINTS" ;;
+    esac
+    [ "$POINTS" = some ] || echo "$op: dies up to passage $n"
 done
 fetch || die "no service after all"
 echo "$deaths operations, $(points_died "$S"/log/xenstored.log* | wc -l) deaths, $(points_seen "$S"/log/xenstored.log*)"
