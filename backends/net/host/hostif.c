@@ -18,8 +18,12 @@ int weir_hostif_fail(struct weir_hostif_err *err, int code, const char *fmt,
 {
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(err->text, sizeof(err->text), fmt, ap);
+    int n = vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
+    if (code == -EMFILE && n >= 0 && (size_t)n < sizeof(err->text))
+        snprintf(err->text + n, sizeof(err->text) - (size_t)n,
+                 ": detach devices, or raise the manager's limit "
+                 "(LimitNOFILE=)");
     return code;
 }
 
