@@ -31,10 +31,14 @@ no_space() {
     done
     [[ $came == -*+ ]] || die "connected: $came"
 }
-short no_space
-relax "$served" as 'Max address space'
-with_another bridge=br0
-again "private memory of weir-netback"
+if grep -q __asan_init "$B/bin/weir-netback"; then
+    echo "private memory: not tried, this build ends without it"
+else
+    short no_space
+    relax "$served" as 'Max address space'
+    with_another bridge=br0
+    again "private memory of weir-netback"
+fi
 
 # ---- frames of a driver domain: for what goes by grant copy.  One vif's pages
 # use up its 256; another one's frames are dropped, and go on afterwards ----
