@@ -43,6 +43,9 @@ kill_one() { # disk|net|devd|xenstored
         local p
         p=$(server devd)
         [ "${p:-0}" -gt 1 ] && kill -KILL "$p" || return 0
+        # On a loaded machine it is to be seen for a while; manager_back would
+        # think that it lives.
+        until_ok 10 devd_gone || wrong "weir-devd does not die"
     elif [ "$1" = xenstored ] && [ $SECONDS -lt $store_next ]; then
         return 0 # it may die ten times a minute
     else

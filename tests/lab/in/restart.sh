@@ -98,6 +98,9 @@ check "both go on after the kills" deb 20 'kill -USR1 $(pidof steady)'
 
 # The manager, which the next `weir up` replaces, and the registry, which the
 # manager does.  Ten times a minute the registry may die.
+no_manager() {
+    [ -z "$(pidof weir-devd)" ]
+}
 up_again() {
     weir up && [ -n "$(pidof weir-devd)" ] && weir info deb
 }
@@ -111,6 +114,7 @@ kill_servers() {
         n=$((n + 1))
         usleep $(($(random) * 4000))
         kill -KILL "$(pidof weir-devd)"
+        until_ok 60 no_manager
         usleep $(($(random) * 2000))
         up_again >/tmp/up 2>&1 || {
             fail "manager, kill $n" "$(tail -n 1 /tmp/up)"
