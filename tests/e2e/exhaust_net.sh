@@ -62,5 +62,5 @@ order greedy close >/dev/null
 unplug $(seq $last) || die detach
 w destroy few || die "destroy few"
 until_ok 5 is_gone few || die "few stays"
-again "event channels of a driver domain"
+again "event channels of a driver domain" 'weir-hv mappings' # of a thread that ended
 net_end

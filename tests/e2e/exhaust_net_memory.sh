@@ -63,5 +63,5 @@ order greedy close >/dev/null
 unplug 1 2 || die detach
 w destroy few || die "destroy few"
 until_ok 5 is_gone few || die "few stays"
-again "memory of a driver domain"
+again "memory of a driver domain" 'weir-hv mappings' # of a thread that ended
 net_end
