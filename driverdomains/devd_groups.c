@@ -40,9 +40,11 @@ int weir_devd_groups(struct weir_devd *d)
     }
     rc = weir_cgroups_make(&d->cgroups, missing);
     if (rc)
-        weir_devd_log("control groups, which %s names, can't be made: %s: make "
-                      "room there, or start weir-devd where they may be",
-                      d->cgroups.file, strerror(-rc));
+        weir_devd_log(
+            "control groups (%s) can't be made: %s: make room there, or "
+            "start weir-devd where they may be",
+            d->cgroups.v2 ? d->cgroups.base[0] : d->cgroups.file,
+            strerror(-rc));
     else if (missing[0])
         weir_devd_log("this host has no control group controller %s: such "
                       "limits do not hold",

@@ -110,6 +110,7 @@ void xs_kill(struct weir_store_conn *c, int err, const char *why)
     tell_end(c, why);
     weir_store_reset(c);
     c->dead = err;
+    xs_j_conn(c); /* broken: it is told of nothing from here on */
     xs_mark_ready(c);
 }
 

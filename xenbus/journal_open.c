@@ -100,6 +100,7 @@ void weir_store_resume(struct weir_store_conn *c, void *user, uint32_t out)
     settle_output(c, out);
     if (!c->late)
         return;
+    c->late = false; /* the snapshot that follows knows what is queued now */
     for (struct xs_watch *w = c->watches; w; w = w->next) {
         xs_event(c, w, w->path + w->prefix);
         if (c->dead) /* its watches are gone */

@@ -49,7 +49,7 @@ $(call test,test_xs_turn,tests/unit/test_xs_turn.c,$(XS_TEST_LIBS))
 $(call test,test_xs_ring,tests/unit/test_xs_ring.c,$(XS_TEST_LIBS) \
 	weir-fakeport weir-ring)
 $(call test,test_xs_events,tests/unit/test_xs_events.c,weir-store \
-	weir-xenbus weir-fakeport weir-ring)
+	weir-xenbus weir-fakeport weir-ring,-Xlinker --wrap=malloc)
 $(call test,test_xs_journal,tests/unit/test_xs_journal.c,weir-xsd weir-store \
 	weir-xenbus weir-fakeport weir-ring,-Xlinker --wrap=malloc)
 $(call test,test_xs_device,tests/unit/test_xs_device.c,weir-xshosted weir-xenbus,\

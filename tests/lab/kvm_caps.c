@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * For the labs' scripts:
- *
- *   kvm_caps         what /dev/kvm offers, one "NAME VALUE" a line
- *   kvm_caps hold    keeps an empty VM until it is killed, so that the kernel
- *                    does not turn its processors' virtualisation off and on
+ * For the labs' scripts: what /dev/kvm offers, one "NAME VALUE" a line.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <unistd.h>
 
 struct cap {
     const char *name;
@@ -32,17 +27,7 @@ static const struct cap caps[] = {
     {"xen_hvm", KVM_CAP_XEN_HVM},
 };
 
-static int hold(int kvm)
-{
-    if (ioctl(kvm, KVM_CREATE_VM, 0) < 0) {
-        fprintf(stderr, "kvm_caps: KVM_CREATE_VM: %s\n", strerror(errno));
-        return 1;
-    }
-    for (;;)
-        pause();
-}
-
-int main(int argc, char **argv)
+int main(void)
 {
     int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
@@ -50,8 +35,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "kvm_caps: /dev/kvm: %s\n", strerror(errno));
         return 1;
     }
-    if (argc > 1 && strcmp(argv[1], "hold") == 0)
-        return hold(fd);
     printf("api %d\n", ioctl(fd, KVM_GET_API_VERSION, 0));
     for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
         printf("%s %d\n", caps[i].name,

@@ -113,8 +113,10 @@ kill_servers() {
     while [ $n -lt $(((kills + 4) / 5)) ]; do
         n=$((n + 1))
         usleep $(($(random) * 4000))
-        kill -KILL "$(pidof weir-devd)"
-        until_ok 60 no_manager
+        kill -KILL "$(pidof weir-devd)" && until_ok 60 no_manager || {
+            fail "manager, kill $n" "it does not end"
+            return 1
+        }
         usleep $(($(random) * 2000))
         up_again >/tmp/up 2>&1 || {
             fail "manager, kill $n" "$(tail -n 1 /tmp/up)"
@@ -127,7 +129,7 @@ kill_servers() {
             fail "registry, kill $n" "it does not come back"
             return 1
         }
-        sleep 4
+        sleep 6
     done
 }
 kill_servers && pass "manager and registry came back from $n kills of each" || {

@@ -8,9 +8,6 @@ weir_ready() {
     for m in virtio_pci virtio_blk tun bridge kvm-amd; do
         modprobe $m
     done
-    # The last VM's end makes each processor answer an interrupt, and the
-    # emulator's sometimes does not any more (soft lockup in kvm_destroy_vm).
-    kvm_caps hold &
     # An address of its own: a bridge takes its ports' else, and vifs all have
     # the same, here and inside of a driver VM, whose bridge would keep the
     # answers to itself.
