@@ -38,6 +38,10 @@ $(w list; w block-list; w network-list; tail -n 40 "$S/log/weir-devd.log")"
 declare -A killed
 for k in $KILLS; do killed[$k]=0; done
 
+another_devd() { # PID: than this, or none
+    [ "$(server devd)" != "$1" ]
+}
+
 kill_one() { # disk|net|devd|xenstored
     if [ "$1" = devd ]; then
         local p
@@ -45,7 +49,7 @@ kill_one() { # disk|net|devd|xenstored
         [ "${p:-0}" -gt 1 ] && kill -KILL "$p" || return 0
         # On a loaded machine it is to be seen for a while; manager_back would
         # think that it lives.
-        until_ok 10 devd_gone || wrong "weir-devd does not die"
+        until_ok 10 another_devd "$p" || wrong "weir-devd does not die"
     elif [ "$1" = xenstored ] && [ $SECONDS -lt $store_next ]; then
         return 0 # it may die ten times a minute
     else
