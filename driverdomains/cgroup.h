@@ -40,7 +40,7 @@ struct weir_cgroup_limits {
 };
 
 /* Where they are, or are to be; makes nothing.  file: "", or a name that the
- * state directory has for it. */
+ * state directory has for it.  -EIO: that is there and cannot be read. */
 int weir_cgroups_find(struct weir_cgroups *g, const char *tag,
                       const char *file);
 /* Makes them, and the file before.  missing names the controllers that the host

@@ -65,10 +65,13 @@ static bool usable(const char *path, const char *tag)
            stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-static void recall(struct weir_cgroups *g, const char *tag)
+/* -EIO: it is there and cannot be read; groups elsewhere would be forgotten. */
+static int recall(struct weir_cgroups *g, const char *tag)
 {
     char *text = g->file[0] ? slurp(g->file) : NULL, *rest = text, *line;
 
+    if (!text)
+        return g->file[0] && access(g->file, F_OK) == 0 ? -EIO : 0;
     while (rest && (line = strsep(&rest, "\n"))) {
         const char *name = strsep(&line, " ");
 
@@ -77,6 +80,7 @@ static void recall(struct weir_cgroups *g, const char *tag)
                 strcpy(g->base[i], line);
     }
     free(text);
+    return 0;
 }
 
 /* One whole file takes the other's place. */
@@ -122,8 +126,8 @@ int weir_cgroups_note(const struct weir_cgroups *g)
 /* ---- the host --------------------------------------------------------------
  */
 
-static void find_v1(struct weir_cgroups *g, const char *mounts, const char *own,
-                    const char *tag)
+static int find_v1(struct weir_cgroups *g, const char *mounts, const char *own,
+                   const char *tag)
 {
     char mount[128], path[160];
 
@@ -137,7 +141,7 @@ static void find_v1(struct weir_cgroups *g, const char *mounts, const char *own,
             path[0] = '\0';
         snprintf(g->base[i], sizeof(g->base[i]), "%s%s/%s", mount, path, tag);
     }
-    recall(g, tag);
+    return recall(g, tag);
 }
 
 int weir_cgroups_find(struct weir_cgroups *g, const char *tag, const char *file)
@@ -158,7 +162,7 @@ int weir_cgroups_find(struct weir_cgroups *g, const char *tag, const char *file)
     if (rc == 0 && g->v2)
         snprintf(g->base[0], sizeof(g->base[0]), "%s/%s", mount, tag);
     else if (rc == 0)
-        find_v1(g, mounts, own, tag);
+        rc = find_v1(g, mounts, own, tag);
     free(have);
     free(mounts);
     free(own);

@@ -4,6 +4,7 @@
  */
 #include "driverdomains/devd.h"
 
+#include <errno.h>
 #include <string.h>
 
 static int find_groups(struct weir_devd *d)
@@ -33,6 +34,12 @@ int weir_devd_groups(struct weir_devd *d)
 
     if (rc == 0 && !d->taken_over)
         rc = clear_groups(d);
+    if (rc == -EIO) {
+        weir_devd_log("%s cannot be read: mend it, or remove it when no domain "
+                      "is left",
+                      d->cgroups.file);
+        return rc;
+    }
     if (rc) {
         weir_devd_log("control groups: %s: mount cgroup2 on /sys/fs/cgroup",
                       strerror(-rc));

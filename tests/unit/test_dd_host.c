@@ -137,6 +137,10 @@ static void groups_stay_where_they_were(void **state)
     weir_cgroups_remove(&g);
     assert_int_not_equal(access(base, F_OK), 0);
     assert_int_not_equal(access(where, F_OK), 0);
+    /* What cannot be read is not forgotten. */
+    assert_int_equal(mkdir(where, 0700), 0);
+    assert_int_equal(weir_cgroups_find(&g, "tag-1", where), -EIO);
+    assert_int_equal(rmdir(where), 0);
 }
 
 static void instances_have_tags_of_their_own(void **state)
