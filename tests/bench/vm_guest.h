@@ -24,5 +24,7 @@ extern char weir_bench_sidt[];
 extern char weir_bench_sleep[];
 /* An interrupt's handler, to be put in the table. */
 extern char weir_bench_interrupt[];
+/* What it clears: while it is set KVM interrupts again and again. */
+extern volatile uint8_t *weir_bench_upcall;
 
 #endif

@@ -190,6 +190,7 @@ static int interrupts(struct events *e)
     gate[1] = handler >> 32;
     *(volatile uint32_t *)(uintptr_t)APIC_SVR = APIC_ON;
     heard(e);
+    weir_bench_upcall = &e->g->pg.shared->vcpu_info[0].evtchn_upcall_pending;
     weir_fetch_and64(mask, ~(UINT64_C(1) << e->port % 64));
     return (int)weir_guest_hypercall(
         WEIR_HYPERCALL_HVM_OP, WEIR_HVMOP_SET_PARAM, (uintptr_t)&p, 0, 0, 0);

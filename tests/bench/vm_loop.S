@@ -45,6 +45,8 @@ weir_bench_interrupt:
     shl $32, %rdx
     or %rdx, %rax
     mov %rax, stamp
+    mov weir_bench_upcall, %rax
+    movb $0, (%rax)
     mov $APIC_EOI, %eax
     movl $0, (%rax)
     pop %rdx
@@ -54,6 +56,9 @@ weir_bench_interrupt:
     .section .bss.stamp, "aw", @nobits
     .balign 8
 stamp:
+    .skip 8
+    .globl weir_bench_upcall
+weir_bench_upcall:
     .skip 8
 
     .section .note.GNU-stack, "", @progbits
