@@ -35,7 +35,7 @@ start() {
     "$B/bin/weir-xenstored" --standalone --socket "$dir/s" "$@" 2>"$dir/log" &
     server=$!
     pids="$pids $server"
-    for _ in $(seq 100); do
+    for _ in $(seq 500); do
         xenstore-exists / 2>/dev/null && return
         sleep 0.02
     done
@@ -80,7 +80,7 @@ same "long directory" 600 "$(xenstore-ls -f /many | sort -u | wc -l)"
 timeout 20 xenstore-watch -n 3 /vm >"$dir/seen" &
 watcher=$!
 pids="$pids $watcher"
-for _ in $(seq 100); do [ -s "$dir/seen" ] && break; sleep 0.02; done
+for _ in $(seq 500); do [ -s "$dir/seen" ] && break; sleep 0.02; done
 xenstore-write /vm/a/memory 1024
 xenstore-rm /vm/a
 wait "$watcher"
@@ -114,7 +114,6 @@ fi
 grep -q "in use" "$dir/log2" || same "second server's message" "in use" \
     "$(cat "$dir/log2")"
 kill -9 "$server"
-disown "$server" 2>/dev/null
 wait "$server" 2>/dev/null
 start --quota nodes=5
 same "after kill" 0 "$(xenstore-list / | grep -c vm)"
