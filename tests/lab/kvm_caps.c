@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * For the labs' scripts: what /dev/kvm offers, one "NAME VALUE" a line.
+ * For the labs' scripts:
+ *
+ *   kvm_caps         what /dev/kvm offers, one "NAME VALUE" a line
+ *   kvm_caps hold    keeps an empty VM until it is killed, so that the kernel
+ *                    does not rewrite its scheduler for the first and last one
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 struct cap {
     const char *name;
@@ -27,7 +32,17 @@ static const struct cap caps[] = {
     {"xen_hvm", KVM_CAP_XEN_HVM},
 };
 
-int main(void)
+static int hold(int kvm)
+{
+    if (ioctl(kvm, KVM_CREATE_VM, 0) < 0) {
+        fprintf(stderr, "kvm_caps: KVM_CREATE_VM: %s\n", strerror(errno));
+        return 1;
+    }
+    for (;;)
+        pause();
+}
+
+int main(int argc, char **argv)
 {
     int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
@@ -35,6 +50,8 @@ int main(void)
         fprintf(stderr, "kvm_caps: /dev/kvm: %s\n", strerror(errno));
         return 1;
     }
+    if (argc > 1 && strcmp(argv[1], "hold") == 0)
+        return hold(fd);
     printf("api %d\n", ioctl(fd, KVM_GET_API_VERSION, 0));
     for (size_t i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
         printf("%s %d\n", caps[i].name,

@@ -8,6 +8,10 @@ weir_ready() {
     for m in virtio_pci virtio_blk tun bridge kvm-amd; do
         modprobe $m
     done
+    # With the first VM and after the last one Linux patches its scheduler
+    # (preempt_notifier_key), and a processor that translates it at the moment
+    # may keep the breakpoint of that for good.
+    kvm_caps hold &
     # An address of its own: a bridge takes its ports' else, and vifs all have
     # the same, here and inside of a driver VM, whose bridge would keep the
     # answers to itself.
