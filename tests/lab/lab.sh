@@ -258,10 +258,7 @@ lab_boot() {
 # A stock Debian kernel: lab_linux SECONDS ROOT ARGS...
 #
 # The first processor is kept for the kernel, so that no virtual machine runs on
-# it: in QEMU's multi-threaded emulation FNINIT and FNCLEX of any processor rewrite
-# the first one's hflags2 (cpu_clear_ignne) without a lock, and a change to it at
-# that moment is lost.  Those are the global interrupt flag and whether nested
-# paging is on: VMRUN then ran without it, or the host went on with it.
+# it (README.md, what emulation gets wrong).
 lab_linux() {
     local seconds=$1 root=$2
     shift 2

@@ -5,16 +5,6 @@
 #include "tests/unit/xs_bed.h"
 
 #include <errno.h>
-#include <stdlib.h>
-
-static size_t no_memory_for;
-
-void *__real_malloc(size_t size), *__wrap_malloc(size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return size == no_memory_for ? NULL : __real_malloc(size);
-}
 
 static uint32_t shown_to; /* how far output has come, in domain 5's words */
 

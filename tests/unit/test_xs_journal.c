@@ -17,15 +17,6 @@
 #include "tests/unit/xs_bed.h"
 #include "xenbus/server.h"
 
-static size_t no_memory_for;
-
-void *__real_malloc(size_t size), *__wrap_malloc(size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-    return size == no_memory_for ? NULL : __real_malloc(size);
-}
-
 static char get(struct bed *b, unsigned i)
 {
     char p[32], buf[3000] = "";

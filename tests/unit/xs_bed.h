@@ -10,10 +10,21 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/fake_port.h"
 #include "xenbus/journal.h"
+
+/* Allocations of this size fail; links with --wrap=malloc. */
+static size_t no_memory_for;
+
+void *__real_malloc(size_t size), *__wrap_malloc(size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return size == no_memory_for ? NULL : __real_malloc(size);
+}
 
 static const struct weir_store_ops xs_bed_ops;
 
