@@ -8,7 +8,6 @@
 #include "ring/crash_point.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,18 +21,6 @@ struct prepared {
     struct weir_dev *devs[WEIR_CFG_DISKS + WEIR_CFG_VIFS];
     unsigned n;
 };
-
-int weir_refuse(struct weir_refusal *r, int rc, const char *where,
-                const char *fmt, ...)
-{
-    va_list ap;
-
-    snprintf(r->where, sizeof(r->where), "%s", where ? where : "");
-    va_start(ap, fmt);
-    vsnprintf(r->text, sizeof(r->text), fmt, ap);
-    va_end(ap);
-    return rc;
-}
 
 struct weir_dom *weir_dom_by_id(struct weir_devd *d, domid_t id)
 {

@@ -6,7 +6,7 @@ DD_SOURCES := $(addprefix driverdomains/,config_value.c config_rate.c \
 $(call lib,weir-dd,$(DD_SOURCES))
 
 DEVD_SOURCES := $(addprefix driverdomains/devd_,main.c groups.c loop.c client.c \
-	request.c list.c dom.c start.c vm.c end.c restart.c revive.c \
+	request.c refuse.c list.c dom.c start.c vm.c end.c restart.c revive.c \
 	resume.c outage.c heart.c backend.c vmback.c \
 	prepare.c dev.c filter.c regcall.c regdom.c registry.c store.c \
 	storeback.c record.c stash.c recover.c restore.c takeover.c \
@@ -60,7 +60,7 @@ DD_REVIVAL := tests/unit/dd_revival_rig.c tests/unit/told.c \
 $(call test,test_dd_revival,tests/unit/test_dd_revival.c $(DD_REVIVAL),weir-dd)
 $(call test,test_dd_heart,tests/unit/test_dd_heart.c $(DD_REVIVAL),weir-dd)
 $(call test,test_dd_backend,tests/unit/test_dd_backend.c tests/unit/told.c \
-	driverdomains/devd_backend.c,weir-back)
+	$(addprefix driverdomains/devd_,backend.c refuse.c),weir-back)
 $(call test,test_dd_restart,tests/unit/test_dd_restart.c \
 	driverdomains/devd_restart.c,)
 $(call test,test_dd_registry,tests/unit/test_dd_registry.c \
@@ -74,9 +74,9 @@ $(call test,test_dd_store,tests/unit/test_dd_store.c \
 	$(addprefix driverdomains/devd_,storeback.c outage.c),weir-dd weir-xshosted weir-xenbus \
 	weir-ring,-lseccomp -lcap-ng)
 $(call test,test_dd_dev,tests/unit/test_dd_dev.c tests/unit/told.c \
-	driverdomains/devd_dev.c,weir-dd)
-$(call test,test_dd_vm,tests/unit/test_dd_vm.c driverdomains/devd_vm.c,\
-	weir-dd)
+	$(addprefix driverdomains/devd_,dev.c refuse.c),weir-dd)
+$(call test,test_dd_vm,tests/unit/test_dd_vm.c \
+	$(addprefix driverdomains/devd_,vm.c refuse.c),weir-dd)
 
 DD_SCRIPTS := $(addprefix tests/e2e/cli_,updown.sh down.sh errors.sh hotplug.sh \
 	two.sh crash.sh vm.sh vmback.sh) tests/e2e/net_filter.sh \

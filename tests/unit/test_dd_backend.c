@@ -39,15 +39,6 @@ void weir_devd_answer(struct weir_devd *d, struct weir_waiter *w, int error,
     tell("%s ", error ? "refused" : "done");
 }
 
-int weir_refuse(struct weir_refusal *r, int rc, const char *where,
-                const char *fmt, ...)
-{
-    (void)r;
-    (void)where;
-    (void)fmt;
-    return rc;
-}
-
 void weir_source_close(struct weir_devd *d, struct weir_source *s)
 {
     (void)d;

@@ -34,15 +34,6 @@ void weir_devd_log(const char *fmt, ...)
     (void)fmt;
 }
 
-int weir_refuse(struct weir_refusal *r, int rc, const char *where,
-                const char *fmt, ...)
-{
-    (void)r;
-    (void)where;
-    (void)fmt;
-    return rc;
-}
-
 int weir_record_dev(struct weir_dev *dev)
 {
     tell("record:%d:%u ", dev->phase, dev->nfds);

@@ -49,15 +49,6 @@ void weir_source_close(struct weir_devd *d, struct weir_source *s)
     s->fd = -1;
 }
 
-int weir_refuse(struct weir_refusal *r, int rc, const char *where,
-                const char *fmt, ...)
-{
-    (void)r;
-    (void)where;
-    (void)fmt;
-    return rc;
-}
-
 void weir_dom_fail(struct weir_dom *m, const char *where, const char *fmt, ...)
 {
     va_list ap;
